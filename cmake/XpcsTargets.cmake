@@ -1,0 +1,41 @@
+# Warnings, sanitizers and hardening live in one interface target that every target links.
+add_library(xpcs_options INTERFACE)
+target_include_directories(xpcs_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(
+  xpcs_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor
+                         -Wimplicit-fallthrough>
+                         $<$<AND:$<BOOL:${XPCS_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT XPCS_SANITIZE)
+  target_compile_definitions(xpcs_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:_FORTIFY_SOURCE=2>)
+endif()
+if(XPCS_SANITIZE)
+  target_compile_options(xpcs_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${XPCS_SANITIZE}
+                                                -fno-omit-frame-pointer -fno-sanitize-recover=all>)
+  target_link_options(xpcs_options INTERFACE -fsanitize=${XPCS_SANITIZE})
+endif()
+
+# The commit of the build, for --version and the provenance of results.
+find_package(Git QUIET)
+set(XPCS_COMMIT "unknown")
+if(GIT_FOUND)
+  execute_process(
+    COMMAND ${GIT_EXECUTABLE} describe --always --dirty --abbrev=12
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    OUTPUT_VARIABLE XPCS_COMMIT_FOUND
+    OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET
+    RESULT_VARIABLE XPCS_COMMIT_RC)
+  if(XPCS_COMMIT_RC EQUAL 0)
+    set(XPCS_COMMIT ${XPCS_COMMIT_FOUND})
+  endif()
+endif()
+
+if(XPCS_CUDA)
+  # Real code for A100 and H100/H200, PTX of both for what comes later.
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80 90)
+  endif()
+  enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+endif()
+

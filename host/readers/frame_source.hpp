@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One small interface for every detector format. A file is read block by block: `next()` fetches
+// the raw bytes in file order and is called by one thread at a time; `decode()` turns a block into
+// events or frames and may run on many threads at once. Nothing in memory grows with the file.
+#pragma once
+
+#include "host/run_config.hpp"
+#include "kernels/array.hpp"
+#include "kernels/events.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace xpcs {
+
+/// What is known before the events are read.
+struct SourceInfo {
+    std::string format;              ///< "rigaku64", "rigaku3m", "hdf5"
+    std::string detected_by;         ///< what decided it, in words (content, then name)
+    std::vector<std::string> files;  ///< every file that is read
+    std::int64_t rows = 0;           ///< 0 if the file does not say (Rigaku: the q-map decides)
+    std::int64_t cols = 0;
+    std::int64_t n_frames = 0;       ///< 0 if only reading tells
+    std::int64_t n_frames_hint = 0;  ///< from the file name token _fNNNNNN_, 0 if none
+    std::uint64_t n_bytes = 0;       ///< of all files
+    bool sparse = true;              ///< EventChunk, else DenseChunk
+    int sample_bytes = 0;            ///< dense: 1, 2, 4
+    std::vector<std::uint8_t> gap;   ///< [rows * cols] 1 = no detector there; empty if no gaps
+    std::vector<std::string> warnings;
+};
+
+/// Raw bytes of a piece of a file, and what decode needs to know about its place.
+struct RawBlock {
+    std::int64_t sequence = 0;      ///< 0, 1, 2, ... in order of time
+    std::int64_t first_record = 0;  ///< record (or frame) number in its file
+    std::int64_t frame_epoch = 0;   ///< frames to add: 2^24 per counter wrap so far
+    int file = 0;                   ///< index into SourceInfo::files
+    RawVector<std::byte> bytes;
+};
+
+/// What a decoder met in one block; sums and maxima over blocks are the run's.
+struct DecodeCounts {
+    std::int64_t records = 0;
+    std::int64_t zero_count = 0;    ///< records with count 0, dropped
+    std::int64_t bad_index = 0;     ///< pixel index beyond the detector, dropped on request
+    std::int64_t out_of_order = 0;  ///< frame smaller than that of the record before
+    std::int64_t last_frame = -1;   ///< largest frame seen (count-0 records included)
+    std::int64_t counter_wraps = 0;
+    std::int64_t at_maximum_3 = 0;  ///< events with count exactly 3, 15, 255, 4095
+    std::int64_t at_maximum_15 = 0;
+    std::int64_t at_maximum_255 = 0;
+    std::int64_t at_maximum_4095 = 0;
+    std::int64_t largest_count = 0;
+    DecodeCounts& operator+=(const DecodeCounts& other);
+};
+
+using Chunk = std::variant<EventChunk, DenseChunk>;
+
+class FrameSource {
+  public:
+    virtual ~FrameSource() = default;
+    FrameSource() = default;
+    FrameSource(const FrameSource&) = delete;
+    FrameSource& operator=(const FrameSource&) = delete;
+
+    virtual const SourceInfo& info() const = 0;
+
+    /// Tells a source whose file carries no shape what the q-map says. Throws Error (data) if the
+    /// file contradicts it.
+    virtual void set_shape(std::int64_t rows, std::int64_t cols) = 0;
+
+    /// Restricts a dense source to frames [first, end); sparse sources ignore it. Call before
+    /// next().
+    virtual void select(std::int64_t first, std::int64_t end) = 0;
+
+    /// The next block in file order, false at the end. `block.bytes` is reused. One caller at a
+    /// time.
+    virtual bool next(RawBlock& block) = 0;
+
+    /// Decodes a block. Thread-safe. `chunk` is reused: pass the one of the last call.
+    virtual void decode(const RawBlock& block, Chunk& chunk, DecodeCounts& counts) const = 0;
+
+    /// Fraction of the input bytes fetched so far, for progress.
+    virtual double fraction_read() const = 0;
+};
+
+struct SourceOptions {
+    std::string dataset;        ///< HDF5 path, "" = /entry/data/data
+    std::int64_t n_frames = 0;  ///< stated by the user, 0 = from the file
+    bool strict = false;
+    bool drop_bad_index = false;
+    bool allow_missing_module = false;
+    std::int64_t block_bytes = 1 << 20;  ///< bytes per RawBlock of a sparse file
+};
+
+/// Opens a raw file, by content first, name second. Throws Error (no_input, data).
+std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
+                                               const SourceOptions& options);
+
+}  // namespace xpcs

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The result file: it appears complete under its final name, or not at all.
+#pragma once
+
+#include "host/run_result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace xpcs {
+
+/// Checks, before any data is read, that the output directory exists (it is created) and can be
+/// written. Throws Error (cannot_create).
+void prepare_output_directory(const std::string& directory);
+
+/// The name that a result would get now: `<prefix>_<base>_<suffix>_results.hdf`,
+/// `_results_1.hdf`... if it exists and `overwrite` is false.
+std::string planned_result_path(const RunConfig& config, const std::string& base);
+
+/// Per-pixel G2, past and future means while they are made, band of rows by band of rows.
+class UnnormalizedSink {
+  public:
+    virtual ~UnnormalizedSink() = default;
+    /// values [n_lags][3 slots: G2, future, past][n_rows][cols], for detector rows
+    /// first_row ... first_row + n_rows - 1. Rows never written stay 0.
+    virtual void write_rows(std::int64_t first_row, std::int64_t n_rows, const float* values) = 0;
+};
+
+/// A result that is being written under a hidden name in the output directory.
+class ResultFile {
+  public:
+    /// Claims a hidden temporary (exclusive) and removes those that a dead process left behind.
+    ResultFile(const RunConfig& config, const std::string& base);
+    ~ResultFile();  ///< removes the temporary unless committed
+    ResultFile(const ResultFile&) = delete;
+    ResultFile& operator=(const ResultFile&) = delete;
+
+    /// For -G, before write(): creates the dataset. Owned by this object.
+    UnnormalizedSink& unnormalized(int n_lags, std::int64_t rows, std::int64_t cols);
+
+    void write(const RunResult& result);
+
+    /// Flush, close, fsync, re-open and check, take the final name exclusively (or replace with
+    /// overwrite), fsync the directory. Returns the final path. Throws Error (io, cannot_create).
+    std::string commit();
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace xpcs

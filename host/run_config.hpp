@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The options of one correlation, their one home: command line, job scripts and flows are all made
+// from RunConfig, and parse(to_command_line(c)) == c. Standard library only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xpcs {
+
+enum class AnalysisType { multitau, twotime, both };
+enum class EngineChoice { automatic, sparse, dense };
+
+/// Defaults are those of the production correlator where it has the option.
+struct RunConfig {
+    std::vector<std::string> raw;            ///< -r --raw; several files are several runs
+    std::string qmap;                        ///< -q --qmap
+    std::string output = "cluster_results";  ///< -o --output, a directory
+    std::string smooth = "sqmap";            ///< -s --smooth sqmap | dqmap (two-time)
+    int gpu_id = 0;                          ///< -i --gpu-id: -1 CPU, -2 automatic, N that GPU
+    bool gpu_id_given = false;
+    bool normalize_frame = true;                 ///< -nf --normalize-frame
+    std::int64_t begin_frame = 0;                ///< -b, 0-based; negative counts from the end
+    std::int64_t end_frame = -1;                 ///< -e, exclusive; 0 and -1 mean all
+    std::int64_t stride_frame = 1;               ///< -f
+    std::int64_t avg_frame = 1;                  ///< -a
+    AnalysisType type = AnalysisType::multitau;  ///< -t
+    std::string dq_selection = "all";            ///< -d, e.g. "1,2,5-7"
+    bool verbose = false;                        ///< -v
+    bool save_G2 = false;                        ///< -G
+    bool dry_run = false;                        ///< -n
+    std::int64_t num_partial_g2 = 0;             ///< -np
+    std::string prefix;                          ///< -p
+    std::string suffix;                          ///< -u
+    bool overwrite = false;                      ///< -w
+    std::string config_file;                     ///< -c
+    double bin_time_s = 1e-6;                    ///< --bin-time-s (Timepix4)
+    std::string run_config_path;                 ///< --run-config-path (Timepix4)
+    double crop_ratio_threshold = 0.75;          ///< accepted; the mask always crops
+
+    // Ours.
+    std::string device;     ///< --device cpu | gpu:N | gpu:all | auto; "" = from -i
+    int threads = 0;        ///< --threads, 0 = all
+    double memory_gib = 0;  ///< --memory, 0 = automatic
+    EngineChoice engine = EngineChoice::automatic;  ///< --engine
+    std::string metadata;                           ///< --metadata FILE
+    bool no_metadata = false;                       ///< --no-metadata: a minimal /entry is written
+    double frame_time_s = 0;                        ///< --frame-time, 0 = from the metadata
+    std::int64_t n_frames = 0;                      ///< --n-frames, 0 = from the file
+    std::string dataset;                            ///< --dataset PATH (HDF5)
+    bool transpose_qmap = false;                    ///< --transpose-qmap
+    bool split_static = false;                      ///< --split-static
+    bool strict = false;                            ///< --strict: trailing bytes are an error
+    bool drop_bad_index = false;                    ///< --drop-bad-index
+    bool allow_missing_module = false;              ///< --allow-missing-module (3M)
+    std::string overflow = "run";     ///< --overflow run | frame: scope of a no-data sample
+    std::string summary;              ///< --summary FILE
+    std::string progress = "auto";    ///< --progress auto | always | never
+    std::string log_level = "info";   ///< --log-level debug | info | warning | error
+    std::string log_format = "text";  ///< --log-format text | json
+
+    bool operator==(const RunConfig&) const = default;
+};
+
+/// Arguments (without the program name) that give this configuration back when parsed; only values
+/// that differ from the defaults appear.
+std::vector<std::string> to_command_line(const RunConfig& config);
+
+std::string to_string(AnalysisType type);
+std::string to_string(EngineChoice engine);
+
+}  // namespace xpcs

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Words in messages: quoting and the nearest known word.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xpcs {
+
+/// The candidate with the smallest edit distance to `word`, "" if none is near enough to be meant.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+/// " (did you mean 'x'?)" or "".
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+/// One line that shows any value safely: control characters as \n, \t, \xNN; cut at `limit` bytes.
+std::string printable(std::string_view text, std::size_t limit = 400);
+
+}  // namespace xpcs

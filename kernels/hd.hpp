@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Words shared by the CPU and GPU twins: the host-and-device mark and the wide integers.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#define XPCS_HD __host__ __device__
+#else
+#define XPCS_HD
+#endif
+
+namespace xpcs {
+
+// Sums over many pixels of 64-bit sums: exact, so the order of addition never shows.
+__extension__ using int128 = __int128;
+__extension__ using uint128 = unsigned __int128;
+
+}  // namespace xpcs

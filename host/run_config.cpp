@@ -70,7 +70,7 @@ void add_files(Rows& rows) {
     rows.push_back(option_row(
         Row(g, "metadata", "", "FILE")
             .also({"meta-fname"})
-            .says("Metadata file. Without it, <raw stem>_metadata.hdf beside the raw file."),
+            .says("Metadata file. Without it the one beside the raw file, NAME_metadata.hdf for NAME.bin."),
         &C::metadata));
     rows.push_back(option_row(Row(g, "no-metadata", "", "")
                                   .is(ValueKind::flag)

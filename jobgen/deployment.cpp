@@ -462,14 +462,9 @@ Site load_site_texts(const std::vector<std::pair<std::string, std::string>>& tex
     site.default_deployment = defaults.deployment;
     site.cycle_prefixes = defaults.cycle_prefixes;
     site.path_rules = defaults.path_rules;
+    fill_section(site.machines, all, "machines", "machine", machine_fields(), &Machine::name);
     fill_section(
-        site.machines, all, "machines", "machine", machine_fields(), &Machine::name);
-    fill_section(site.collections,
-                 all,
-                 "collections",
-                 "collection",
-                 collection_fields(),
-                 &Collection::key);
+        site.collections, all, "collections", "collection", collection_fields(), &Collection::key);
     fill_deployments(site, all, defaults);
     check_site(site);
     return site;

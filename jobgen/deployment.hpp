@@ -53,11 +53,11 @@ struct Machine {
     int cores_per_node = 0;
     int threads_per_node = 0;
     int memory_gib = 0;
-    std::vector<std::string> gpu_cpus;     ///< CPUs near GPU i, as for taskset -c
-    std::string node_local;                ///< directory on the node, "" = none
-    std::vector<std::string> filesystems;  ///< names that a job may ask for
-    std::string select;                    ///< PBS: resources of each chunk
-    std::string place_policy;              ///< PBS: -l place=
+    std::vector<std::string> gpu_cpus;       ///< CPUs near GPU i, as for taskset -c
+    std::string node_local;                  ///< directory on the node, "" = none
+    std::vector<std::string> filesystems;    ///< names that a job may ask for
+    std::string select;                      ///< PBS: resources of each chunk
+    std::string place_policy;                ///< PBS: -l place=
     std::string queue_option = "partition";  ///< Slurm: partition or qos
     std::string constraint;                  ///< Slurm
     std::vector<std::string> attributes;     ///< Cobalt: name=value
@@ -78,7 +78,7 @@ struct Compute {
     std::string via = "here";  ///< here | globus-compute | job
     std::string endpoint;
     std::string login_endpoint;
-    std::string function_id;                             ///< of our registered function
+    std::string function_id;                               ///< of our registered function
     std::map<std::string, std::string> earlier_functions;  ///< kept as facts
 };
 
@@ -103,13 +103,13 @@ struct Deployment {
     std::string organization;
     std::string facility;
     bool service_account = false;
-    std::string report = "auto";   ///< auto | required | off
-    bool stage_to_node = false;    ///< input to node-local disk first
-    bool requeue = true;           ///< may be started again by the scheduler
-    std::string programs;          ///< directory of xpcs-corr and xpcs-portal, "" = PATH
-    std::string flow_id;           ///< of the deployed Globus flow
+    std::string report = "auto";             ///< auto | required | off
+    bool stage_to_node = false;              ///< input to node-local disk first
+    bool requeue = true;                     ///< may be started again by the scheduler
+    std::string programs;                    ///< directory of xpcs-corr and xpcs-portal, "" = PATH
+    std::string flow_id;                     ///< of the deployed Globus flow
     std::string dataset_name = "first-dot";  ///< first-dot | stem: how a raw file names its run
-    Environment environment;       ///< on top of the machine's
+    Environment environment;                 ///< on top of the machine's
     Compute compute;
     std::map<std::string, Place> where;  ///< of each field
     Place place;

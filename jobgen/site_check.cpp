@@ -275,10 +275,19 @@ void check_machine(const Machine& machine) {
     }
 }
 
+/// Two values that do not fit together: the one from the later file is to blame.
+const Place& latest(const Site& site, const Place& a, const Place& b) {
+    const auto rank = [&](const Place& place) {
+        return std::find(site.files.begin(), site.files.end(), place.file) - site.files.begin();
+    };
+    return rank(b) > rank(a) ? b : a;
+}
+
 void check_deployment(const Site& site, const Deployment& d) {
     const std::string what = "deployment '" + d.name + "'";
     if (d.machine.empty()) {
-        refuse(d.place, what + ": `machine` is missing; allowed: " + joined(names_of(site.machines)));
+        refuse(d.place,
+               what + ": `machine` is missing; allowed: " + joined(names_of(site.machines)));
     }
     check_reference(site.machines, d.machine, d.at("machine"), what + ": machine");
     check_reference(site.collections, d.source, d.at("source"), what + ": collection");
@@ -295,7 +304,7 @@ void check_deployment(const Site& site, const Deployment& d) {
     const Request request{d.queue, d.walltime_s, d.nodes, d.gpus, d.filesystems};
     const std::string trouble = impossible(site.machines.at(d.machine), request, field);
     if (!trouble.empty()) {
-        refuse(d.at(field), what + ": " + trouble);
+        refuse(latest(site, d.at(field), d.at("queue")), what + ": " + trouble);
     }
     if (!d.staging_dir.empty() && d.staging_dir[0] != '/') {
         refuse(d.at("staging_dir"),
@@ -330,8 +339,7 @@ void check_site(const Site& site) {
         check_deployment(site, deployment);
     }
     const Place defaults{site.files.empty() ? "" : site.files.back(), 0};
-    check_reference(
-        site.deployments, site.default_deployment, defaults, "defaults: deployment");
+    check_reference(site.deployments, site.default_deployment, defaults, "defaults: deployment");
     for (const auto& rule : site.path_rules) {
         check_reference(
             site.deployments, rule.deployment, rule.place, "defaults: path_rules: deployment");

@@ -40,8 +40,7 @@ const Collection& Site::collection_of(const Deployment& deployment, const std::s
     return collections.at(key);
 }
 
-std::string
-expand(const std::string& text, const Deployment& deployment, const std::string& user) {
+std::string expand(const std::string& text, const Deployment& deployment, const std::string& user) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '{') {
@@ -58,8 +57,8 @@ expand(const std::string& text, const Deployment& deployment, const std::string&
             out += deployment.account;
         } else {
             throw Error(ExitCode::config,
-                        "deployment '" + deployment.name + "': '" + printable(text) +
-                            "' holds {" + printable(word) +
+                        "deployment '" + deployment.name + "': '" + printable(text) + "' holds {" +
+                            printable(word) +
                             "} that has no value; allowed: {user}, {u}, {account} with an account");
         }
         i = end;

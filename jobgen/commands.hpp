@@ -16,5 +16,11 @@ int check_command(const Words& args);
 int script_command(const Words& args);
 int status_command(const Words& args);
 int cancel_command(const Words& args);
+int flow_command(const Words& args);
+int run_command(const Words& args);
+int step_command(const Words& args);
+int batch_command(const Words& args);
+int reprocess_command(const Words& args);
+int launch_command(const Words& args);
 
 }  // namespace xpcs::jobgen

@@ -149,7 +149,7 @@ Site load_site(const std::vector<std::string>& files);
 /// From texts (name, content); for tests.
 Site load_site_texts(const std::vector<std::pair<std::string, std::string>>& texts);
 
-/// {user}, {u}, {account} replaced. Throws Error (config) on an unknown {word}.
+/// {user}, {u}, {home} and {account} replaced. Throws Error (config) on an unknown {word}.
 std::string expand(const std::string& text, const Deployment& deployment, const std::string& user);
 
 std::string list_text(const Site& site);

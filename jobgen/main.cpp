@@ -25,6 +25,14 @@ const Command commands[] = {
     {"script", "a job script for runs; --submit hands it over", xpcs::jobgen::script_command},
     {"status", "the state of a job, by id or run directory", xpcs::jobgen::status_command},
     {"cancel", "stop a job, by id or run directory", xpcs::jobgen::cancel_command},
+    {"batch", "many runs: submit, status, resume", xpcs::jobgen::batch_command},
+    {"reprocess",
+     "a published data set again, beside the old one",
+     xpcs::jobgen::reprocess_command},
+    {"flow", "definition, input and input schema of a Globus flow", xpcs::jobgen::flow_command},
+    {"run", "execute a flow on this machine", xpcs::jobgen::run_command},
+    {"launch", "what the beamline calls with a raw file", xpcs::jobgen::launch_command},
+    {"step", "one step of a flow, called by its compute steps", xpcs::jobgen::step_command},
 };
 
 std::string usage() {

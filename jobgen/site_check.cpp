@@ -306,7 +306,7 @@ void check_deployment(const Site& site, const Deployment& d) {
     if (!trouble.empty()) {
         refuse(latest(site, d.at(field), d.at("queue")), what + ": " + trouble);
     }
-    if (!d.staging_dir.empty() && d.staging_dir[0] != '/') {
+    if (!d.staging_dir.empty() && d.staging_dir[0] != '/' && d.staging_dir[0] != '{') {
         refuse(d.at("staging_dir"),
                what + ": staging_dir is '" + printable(d.staging_dir) +
                    "'; allowed: an absolute directory");
@@ -316,7 +316,7 @@ void check_deployment(const Site& site, const Deployment& d) {
                what + ": https_host is '" + printable(d.https_host) +
                    "'; allowed: it begins with https://");
     }
-    if (!d.publish_base.empty() && d.publish_base[0] != '/') {
+    if (!d.publish_base.empty() && d.publish_base[0] != '/' && d.publish_base[0] != '{') {
         refuse(d.at("publish_base"), what + ": publish_base must begin with '/'");
     }
     if (d.compute.via == "globus-compute" && d.compute.endpoint.empty()) {

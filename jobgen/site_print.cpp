@@ -5,7 +5,7 @@
 #include "jobgen/deployment.hpp"
 #include "jobgen/site_check.hpp"
 
-#include <algorithm>
+#include <cstdlib>
 #include <sstream>
 
 namespace xpcs::jobgen {
@@ -53,13 +53,16 @@ std::string expand(const std::string& text, const Deployment& deployment, const 
             out += user;
         } else if (word == "u") {
             out += user.substr(0, 1);
+        } else if (word == "home" && std::getenv("HOME")) {
+            out += std::getenv("HOME");
         } else if (word == "account" && !deployment.account.empty()) {
             out += deployment.account;
         } else {
-            throw Error(ExitCode::config,
-                        "deployment '" + deployment.name + "': '" + printable(text) + "' holds {" +
-                            printable(word) +
-                            "} that has no value; allowed: {user}, {u}, {account} with an account");
+            throw Error(
+                ExitCode::config,
+                "deployment '" + deployment.name + "': '" + printable(text) + "' holds {" +
+                    printable(word) +
+                    "} that has no value; allowed: {user}, {u}, {home}, {account} with an account");
         }
         i = end;
     }

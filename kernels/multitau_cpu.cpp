@@ -4,6 +4,7 @@
 #include "kernels/multitau.hpp"
 
 #include "kernels/bin_sums.hpp"
+#include "kernels/multitau.hpp"
 #include "kernels/multitau_scratch.hpp"
 
 #include <oneapi/tbb/blocked_range.h>
@@ -15,13 +16,15 @@
 #include <memory>
 #include <numeric>
 
+// The order of what follows matters: this file is read once per instruction set.
+// clang-format off
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/multitau_cpu.cpp"
-#include "kernels/multitau_pixel-inl.hpp"
-#include "kernels/multitau_weighted-inl.hpp"
-
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include "kernels/multitau_pixel-inl.hpp"
+#include "kernels/multitau_weighted-inl.hpp"
+// clang-format on
 
 #ifndef XPCS_MULTITAU_CPU_SHARED
 #define XPCS_MULTITAU_CPU_SHARED

@@ -4,6 +4,7 @@
 set -euo pipefail
 unset CDPATH
 
+# shellcheck disable=SC2034 # used by those who source this
 XPCS_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 XPCS_SCRIPT=$(basename "$0")
 

@@ -36,7 +36,7 @@ namespace core = multitau_core;
 constexpr std::int64_t pad = 256;  // zeros behind an array: 8 blocks and a vector of any width
 constexpr std::int64_t largest_short = 23170;  // 2 * x^2 fits 32 bits
 constexpr std::uint64_t short_total = 32767;   // no sum over a pixel can exceed 16 bits
-constexpr std::int64_t all_pairs_below = 8;
+constexpr std::size_t all_pairs_below = 8;
 
 /// Calls visit(i) for every i with t[i + m] - t[i] < reach; returns their number.
 template <class Visit>
@@ -97,11 +97,11 @@ HWY_INLINE bool pair_products(const std::uint32_t* HWY_RESTRICT t,
                 slot_sums[(s.level_b + 1) * slots_per_level + s.blocks_b] += product;
             });
         if (found == 0) break;
-        if (m >= many_passes && dense_level < ladder.n_levels && found > n / 8) return false;
+        if (m >= many_passes && n > all_pairs_below && found > n / 8) return false;
     }
     for (std::size_t j = n_whole; j < n; ++j) {
         for (std::size_t i = j; i-- > 0 && t[j] - t[i] < reach;) {
-            if (budget-- == 0 && dense_level < ladder.n_levels) return false;
+            if (budget-- == 0 && n > all_pairs_below) return false;
             const Sum product = static_cast<Sum>(v[i]) * static_cast<Sum>(v[j]);
             const core::PairSlots s = core::pair_slots(t[i], t[j]);
             if (t[j] >> s.level_a < ladder.n_blocks(s.level_a)) {

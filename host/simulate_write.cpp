@@ -23,8 +23,8 @@ namespace {
 
 std::string hidden_name(const std::string& path) {
     const std::filesystem::path final_path(path);
-    const std::string name =
-        "." + final_path.filename().string() + "." + std::to_string(::getpid()) + ".part";
+    const std::string name = std::string(".").append(final_path.filename().string()) + "." +
+                             std::to_string(::getpid()) + ".part";
     return (final_path.parent_path() / name).string();
 }
 

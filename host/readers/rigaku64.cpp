@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -37,16 +37,22 @@ struct Stream {
     bool at_end() const { return next_record == n_records; }
 };
 
-/// Follows the frame counter through the words of a block without looking at all of them: of 64
-/// words one, unless the frame moved far in between. decode() looks at all and would contradict.
+/// Follows the frame counter through the words of a block, group by group: where all frames of a
+/// group lie close together no step in it is a wrap, and its last word tells all. (The loop makes
+/// vector code: 31 bits from the top of the word, 24 of them the frame, compare as integers.)
 void follow(FrameCounter& counter, std::span<const std::uint64_t> words) {
-    constexpr std::size_t stride = 64;
-    constexpr std::int64_t far = 1 << 20;
-    counter.advance(frame_of(words.front()));
-    for (std::size_t at = 0; at < words.size(); at += stride) {
-        const auto group = words.subspan(at, std::min(stride, words.size() - at));
-        const std::int64_t step = counter.epoch() + frame_of(group.back()) - counter.last();
-        if (step > -far && step < far) {
+    constexpr std::size_t group_words = 512;
+    constexpr std::int64_t close = wrap_threshold / 2;
+    for (std::size_t at = 0; at < words.size(); at += group_words) {
+        const auto group = words.subspan(at, std::min(group_words, words.size() - at));
+        std::int32_t low = std::numeric_limits<std::int32_t>::max(), high = 0;
+        for (const std::uint64_t word : group) {
+            const auto top = static_cast<std::int32_t>(word >> 33);
+            low = std::min(low, top);
+            high = std::max(high, top);
+        }
+        if ((high >> 7) - (low >> 7) < close) {
+            counter.advance(frame_of(group.front()));
             counter.advance(frame_of(group.back()));
             continue;
         }
@@ -153,19 +159,17 @@ class RigakuSource final : public FrameSource {
                          std::get<EventChunk>(chunk),
                          counts);
         if (last != block.frame_after) {
-            throw Error(ExitCode::data,
-                        stream.file.path() + ": records " + std::to_string(block.first_record) +
-                            " to " + std::to_string(block.first_record + std::int64_t(n) - 1) +
-                            ": the frame counter wraps within 64 records (frame " +
-                            std::to_string(last) + " or " + std::to_string(block.frame_after) +
-                            "); frame numbers are not trustworthy there");
+            throw Error(ExitCode::internal,
+                        stream.file.path() + ": records from " +
+                            std::to_string(block.first_record) + ": frame " + std::to_string(last) +
+                            " decoded at the end, " + std::to_string(block.frame_after) +
+                            " when it was read");
         }
     }
 
     double fraction_read() const override {
-        return info_.n_bytes == 0
-                   ? 1.0
-                   : static_cast<double>(bytes_read_.load()) / static_cast<double>(info_.n_bytes);
+        const std::uint64_t all = info_.n_bytes - static_cast<std::uint64_t>(info_.trailing_bytes);
+        return static_cast<double>(bytes_read_.load()) / static_cast<double>(all);
     }
 
   private:

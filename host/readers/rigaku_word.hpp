@@ -19,6 +19,7 @@ inline constexpr std::uint32_t count_limit = 1U << 12;     ///< counts are below
 inline constexpr std::uint32_t index_limit = 1U << 21;     ///< pixel indices are below
 inline constexpr std::int64_t frame_period = 1LL << 24;    ///< the frame counter wraps here
 inline constexpr std::int64_t wrap_threshold = 1LL << 23;  ///< a larger backward step is a wrap
+inline constexpr std::int64_t late_limit = 1LL << 20;      ///< frames that a record may be late by
 inline constexpr std::uint32_t module_offset = 1U << 20;   ///< added to every index of a 3M file
 inline constexpr std::int64_t module_rows = 512;
 inline constexpr std::int64_t module_cols = 1024;
@@ -41,8 +42,8 @@ constexpr std::uint64_t make_word(std::int64_t frame, std::uint32_t index, std::
 }
 
 /// Follows the 24-bit frame counter over its wraps. A step back by more than 2^23 is a wrap; after
-/// the first wrap a step forward by more than 2^23 is a late record from before it. Every other
-/// step back is disorder and changes nothing here.
+/// the first wrap a step forward by nearly the whole period is a record from just before the wrap
+/// that comes late. Every other step back is disorder and changes nothing here.
 class FrameCounter {
   public:
     FrameCounter() = default;
@@ -56,7 +57,7 @@ class FrameCounter {
             const std::int64_t step = epoch_ + counter - last_;
             if (step < -wrap_threshold) {
                 epoch_ += frame_period;
-            } else if (step > wrap_threshold && epoch_ > 0) {
+            } else if (step > frame_period - late_limit && epoch_ > 0) {
                 epoch_ -= frame_period;
             }
         }

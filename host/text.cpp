@@ -24,6 +24,63 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
+bool is_continuation(char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+// Bytes of the UTF-8 character at the front, 0 if there is none (overlong and surrogate forms too).
+std::size_t utf8_length(std::string_view text) {
+    const auto lead = static_cast<unsigned char>(text[0]);
+    if (lead < 0x80) {
+        return 1;
+    }
+    const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC2 || lead > 0xF4 || text.size() < length) {
+        return 0;
+    }
+    for (std::size_t i = 1; i < length; ++i) {
+        if (!is_continuation(text[i])) {
+            return 0;
+        }
+    }
+    const auto second = static_cast<unsigned char>(text[1]);
+    const bool wrong = (lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
+                       (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F);
+    return wrong ? 0 : length;
+}
+
+// What moves the cursor or turns the text around: C0, DEL, C1 (U+0080-9F), U+2028-202E,
+// U+2066-2069.
+bool is_control(std::string_view one) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(one[i]); };
+    if (one.size() == 1) {
+        return byte(0) < 0x20 || byte(0) == 0x7F;
+    }
+    if (one.size() == 2) {
+        return byte(0) == 0xC2 && byte(1) < 0xA0;
+    }
+    return one.size() == 3 && byte(0) == 0xE2 &&
+           ((byte(1) == 0x80 && byte(2) >= 0xA8 && byte(2) <= 0xAE) ||
+            (byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9));
+}
+
+std::string escaped(char c) {
+    switch (c) {
+    case '\n':
+        return "\\n";
+    case '\t':
+        return "\\t";
+    case '\r':
+        return "\\r";
+    default:
+        break;
+    }
+    char code[5];
+    std::snprintf(
+        code, sizeof code, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    return code;
+}
+
 }  // namespace
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -46,25 +103,21 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 std::string printable(std::string_view text, std::size_t limit) {
     std::string out;
-    for (const char c : text) {
+    for (std::size_t at = 0; at < text.size();) {
         if (out.size() >= limit) {
             out += "...";
             break;
         }
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n') {
-            out += "\\n";
-        } else if (c == '\t') {
-            out += "\\t";
-        } else if (c == '\r') {
-            out += "\\r";
-        } else if (byte < 0x20 || byte == 0x7F) {
-            char code[5];
-            std::snprintf(code, sizeof code, "\\x%02x", static_cast<unsigned>(byte));
-            out += code;
+        const std::size_t length = utf8_length(text.substr(at));
+        const std::string_view one = text.substr(at, std::max<std::size_t>(length, 1));
+        if (length > 0 && !is_control(one)) {
+            out += one;
         } else {
-            out += c;
+            for (const char c : one) {
+                out += escaped(c);
+            }
         }
+        at += one.size();
     }
     return out;
 }

@@ -163,7 +163,7 @@ bool standard_errors(const Problem& problem,
     std::vector<double> jacobian(m * n);
     for (std::size_t j = 0; j < n; ++j) {
         const std::size_t parameter = problem.free[j];
-        const double step = 1e-5 * std::max(std::abs(all[parameter]), 1e-12);
+        const double step = 1e-5 * std::max(std::abs(all[parameter]), 1e-3);
         std::vector<double> up = all, down = all;
         up[parameter] += step;
         down[parameter] -= step;

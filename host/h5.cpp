@@ -1,0 +1,636 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Opening, looking and reading; h5_write.cpp has the writing half.
+#include "host/h5.hpp"
+
+#include "host/errors.hpp"
+#include "host/h5_check.hpp"
+#include "host/lzf_filter.hpp"
+#include "host/text.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+
+namespace xpcs::h5 {
+
+std::unique_lock<std::recursive_mutex> lock() {
+    // Never destroyed: handles with static lifetime may close after other statics are gone.
+    static auto* const mutex = new std::recursive_mutex;
+    return std::unique_lock(*mutex);
+}
+
+void register_filters() {
+    static const bool once = [] {
+        const auto held = lock();
+        H5open();
+        H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+        register_lzf_filter();
+        return true;
+    }();
+    static_cast<void>(once);
+}
+
+std::string take_error() {
+    const auto held = lock();
+    std::vector<std::string> reasons;
+    H5Ewalk2(
+        H5E_DEFAULT,
+        H5E_WALK_DOWNWARD,
+        [](unsigned, const H5E_error2_t* error, void* list) -> herr_t {
+            if (error->desc != nullptr) {
+                static_cast<std::vector<std::string>*>(list)->push_back(printable(error->desc));
+            }
+            return 0;
+        },
+        &reasons);
+    H5Eclear2(H5E_DEFAULT);
+    if (reasons.empty()) return "";
+    if (reasons.size() == 1 || reasons.front() == reasons.back()) return reasons.back();
+    return reasons.front() + ": " + reasons.back();
+}
+
+namespace detail {
+
+void report_failed_close() noexcept {
+    try {
+        spdlog::warn("HDF5: closing failed: {}", take_error());
+    } catch (...) {  // a destructor has nobody left to tell
+    }
+}
+
+void throw_failed_close() {
+    throw Error(ExitCode::io, "HDF5: closing failed: " + take_error());
+}
+
+void fail(ExitCode code, hid_t location, const std::string& path, const std::string& what) {
+    const std::string reason = take_error();  // first: every other call would clear it
+    std::string message = name_of(location, path) + ": " + what;
+    if (!reason.empty()) message += " (HDF5: " + reason + ")";
+    throw Error(code, message);
+}
+
+}  // namespace detail
+
+using detail::check;
+using detail::fail;
+
+// --- files -------------------------------------------------------------------------------------
+
+namespace {
+
+void require_readable_file(const std::string& path) {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (status.type() == std::filesystem::file_type::not_found) {
+        throw Error(ExitCode::no_input, printable(path) + ": no such file");
+    }
+    if (status.type() == std::filesystem::file_type::directory) {
+        throw Error(ExitCode::data, printable(path) + ": is a directory, an HDF5 file is expected");
+    }
+    if (::access(path.c_str(), R_OK) != 0) {
+        throw Error(ExitCode::no_input,
+                    printable(path) + ": cannot be read: " + std::strerror(errno));
+    }
+}
+
+PropertyList access_list(H5F_close_degree_t degree) {
+    PropertyList list(H5Pcreate(H5P_FILE_ACCESS));
+    check(list.id(), ExitCode::internal, -1, "", "no file access list");
+    H5Pset_fclose_degree(list.id(), degree);
+    // File systems of clusters are often mounted without locks; a read must not fail for that.
+    H5Pset_file_locking(list.id(), true, true);
+    return list;
+}
+
+}  // namespace
+
+File open_file(const std::string& path, bool swmr) {
+    register_filters();
+    require_readable_file(path);
+    const auto held = lock();
+    const PropertyList access = access_list(H5F_CLOSE_WEAK);
+    const unsigned flags = H5F_ACC_RDONLY | (swmr ? H5F_ACC_SWMR_READ : 0U);
+    File file(H5Fopen(path.c_str(), flags, access.id()));
+    if (!file) {
+        throw Error(ExitCode::data,
+                    printable(path) + ": cannot be opened as HDF5 (HDF5: " + take_error() + ")");
+    }
+    return file;
+}
+
+File open_file_for_writing(const std::string& path) {
+    register_filters();
+    require_readable_file(path);
+    const auto held = lock();
+    const PropertyList access = access_list(H5F_CLOSE_SEMI);
+    File file(H5Fopen(path.c_str(), H5F_ACC_RDWR, access.id()));
+    if (!file) {
+        throw Error(ExitCode::io,
+                    printable(path) + ": cannot be opened for writing (HDF5: " + take_error() +
+                        ")");
+    }
+    return file;
+}
+
+File create_file(const std::string& path) {
+    register_filters();
+    const auto held = lock();
+    const PropertyList access = access_list(H5F_CLOSE_SEMI);
+    File file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.id()));
+    if (!file) {
+        throw Error(ExitCode::cannot_create,
+                    printable(path) + ": cannot be created (HDF5: " + take_error() + ")");
+    }
+    return file;
+}
+
+void flush(const File& file) {
+    const auto held = lock();
+    check(H5Fflush(file.id(), H5F_SCOPE_LOCAL), ExitCode::io, file.id(), "", "cannot be flushed");
+}
+
+// --- what is there -----------------------------------------------------------------------------
+
+std::string name_of(hid_t location, const std::string& path) {
+    const auto held = lock();
+    const auto text = [](auto&& get) {
+        const ssize_t length = get(nullptr, std::size_t{0});
+        if (length <= 0) return std::string();
+        std::string name(static_cast<std::size_t>(length), '\0');
+        get(name.data(), name.size() + 1);
+        return name;
+    };
+    std::string file, object;
+    if (location >= 0) {
+        file = text([&](char* to, std::size_t n) { return H5Fget_name(location, to, n); });
+        object = text([&](char* to, std::size_t n) { return H5Iget_name(location, to, n); });
+        H5Eclear2(H5E_DEFAULT);
+    }
+    if (!path.empty()) {
+        if (path.front() == '/') object.clear();
+        if (!object.empty() && object.back() != '/') object += '/';
+        object += path;
+    }
+    if (file.empty()) return object.empty() ? "HDF5" : printable(object);
+    if (object.empty() || object == "/") return printable(file);
+    return printable(file) + ": " + printable(object);
+}
+
+bool exists(hid_t location, const std::string& path) {
+    const auto held = lock();
+    const auto found = [](htri_t answer) {
+        if (answer < 0) H5Eclear2(H5E_DEFAULT);
+        return answer > 0;
+    };
+    if (path.find_first_not_of('/') == std::string::npos) return true;
+    // H5Oexists_by_name wants every link above to be there.
+    for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+        const std::string above = path.substr(0, at);
+        if (above.find_first_not_of('/') == std::string::npos) continue;
+        if (!found(H5Lexists(location, above.c_str(), H5P_DEFAULT))) return false;
+        if (!found(H5Oexists_by_name(location, above.c_str(), H5P_DEFAULT))) return false;
+    }
+    return found(H5Lexists(location, path.c_str(), H5P_DEFAULT)) &&
+           found(H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT));
+}
+
+namespace {
+
+H5I_type_t kind_of(hid_t location, const std::string& path) {
+    if (!exists(location, path)) return H5I_BADID;
+    const Object object(H5Oopen(location, path.c_str(), H5P_DEFAULT));
+    if (!object) {
+        H5Eclear2(H5E_DEFAULT);
+        return H5I_BADID;
+    }
+    return H5Iget_type(object.id());
+}
+
+}  // namespace
+
+bool is_group(hid_t location, const std::string& path) {
+    const auto held = lock();
+    return kind_of(location, path) == H5I_GROUP;
+}
+
+bool is_dataset(hid_t location, const std::string& path) {
+    const auto held = lock();
+    return kind_of(location, path) == H5I_DATASET;
+}
+
+std::vector<Child> children(hid_t location, const std::string& path) {
+    const auto held = lock();
+    const Group group = open_group(location, path);
+    std::vector<Child> list;
+    hsize_t index = 0;
+    const herr_t done = H5Literate(
+        group.id(),
+        H5_INDEX_NAME,
+        H5_ITER_INC,
+        &index,
+        [](hid_t, const char* name, const H5L_info_t*, void* to) -> herr_t {
+            auto& names = *static_cast<std::vector<Child>*>(to);
+            constexpr std::size_t most = 1'000'000;
+            if (names.size() >= most) return -1;
+            names.push_back({name, Kind::other});
+            return 0;
+        },
+        &list);
+    check(done, ExitCode::data, group.id(), "", "its members cannot be listed");
+    for (Child& child : list) {
+        switch (kind_of(group.id(), child.name)) {
+        case H5I_GROUP:
+            child.kind = Kind::group;
+            break;
+        case H5I_DATASET:
+            child.kind = Kind::dataset;
+            break;
+        case H5I_BADID:
+            child.kind = Kind::dangling;
+            break;
+        default:
+            break;
+        }
+    }
+    return list;
+}
+
+Group open_group(hid_t location, const std::string& path) {
+    const auto held = lock();
+    Group group(H5Gopen2(location, path.c_str(), H5P_DEFAULT));
+    check(group.id(), ExitCode::data, location, path, "no such group");
+    return group;
+}
+
+Dataset open_dataset(hid_t location, const std::string& path) {
+    const auto held = lock();
+    Dataset dataset(H5Dopen2(location, path.c_str(), H5P_DEFAULT));
+    check(dataset.id(), ExitCode::data, location, path, "no such dataset");
+    return dataset;
+}
+
+Object open_object(hid_t location, const std::string& path) {
+    const auto held = lock();
+    Object object(H5Oopen(location, path.c_str(), H5P_DEFAULT));
+    check(object.id(), ExitCode::data, location, path, "no such object");
+    return object;
+}
+
+std::vector<FilterInfo> filters(const Dataset& dataset) {
+    const auto held = lock();
+    const PropertyList list(H5Dget_create_plist(dataset.id()));
+    check(list.id(), ExitCode::data, dataset.id(), "", "its storage cannot be read");
+    std::vector<FilterInfo> found;
+    const int n_filters = H5Pget_nfilters(list.id());
+    for (int i = 0; i < n_filters; ++i) {
+        unsigned flags = 0, config = 0;
+        unsigned parameters[64] = {};
+        std::size_t n_parameters = std::size(parameters);
+        char name[256] = {};
+        FilterInfo info;
+        info.id = H5Pget_filter2(list.id(),
+                                 static_cast<unsigned>(i),
+                                 &flags,
+                                 &n_parameters,
+                                 parameters,
+                                 sizeof name - 1,
+                                 name,
+                                 &config);
+        check(info.id, ExitCode::data, dataset.id(), "", "its filters cannot be read");
+        info.name = printable(name);
+        info.available = H5Zfilter_avail(info.id) > 0;
+        info.parameters.assign(parameters,
+                               parameters + std::min(n_parameters, std::size(parameters)));
+        found.push_back(std::move(info));
+    }
+    H5Eclear2(H5E_DEFAULT);
+    return found;
+}
+
+void require_filters(const Dataset& dataset) {
+    for (const FilterInfo& filter : filters(dataset)) {
+        if (filter.available) continue;
+        throw Error(ExitCode::data,
+                    name_of(dataset.id()) + ": HDF5 filter " + std::to_string(filter.id) + " ('" +
+                        filter.name +
+                        "') is not available; install its plug-in or set "
+                        "HDF5_PLUGIN_PATH");
+    }
+}
+
+Shape shape_of(const Dataset& dataset) {
+    const auto held = lock();
+    const Space space(H5Dget_space(dataset.id()));
+    check(space.id(), ExitCode::data, dataset.id(), "", "its shape cannot be read");
+    if (H5Sget_simple_extent_type(space.id()) == H5S_NULL) return {0};
+    const int rank = H5Sget_simple_extent_ndims(space.id());
+    check(rank, ExitCode::data, dataset.id(), "", "its shape cannot be read");
+    Shape shape(static_cast<std::size_t>(rank));
+    if (rank > 0) H5Sget_simple_extent_dims(space.id(), shape.data(), nullptr);
+    return shape;
+}
+
+Shape chunk_of(const Dataset& dataset) {
+    const auto held = lock();
+    const PropertyList list(H5Dget_create_plist(dataset.id()));
+    check(list.id(), ExitCode::data, dataset.id(), "", "its storage cannot be read");
+    if (H5Pget_layout(list.id()) != H5D_CHUNKED) return {};
+    Shape chunk(shape_of(dataset).size());
+    const int rank = H5Pget_chunk(list.id(), static_cast<int>(chunk.size()), chunk.data());
+    check(rank, ExitCode::data, dataset.id(), "", "its chunks cannot be read");
+    return chunk;
+}
+
+Type type_of(const Dataset& dataset) {
+    const auto held = lock();
+    Type type(H5Dget_type(dataset.id()));
+    check(type.id(), ExitCode::data, dataset.id(), "", "its type cannot be read");
+    return type;
+}
+
+std::string type_name(hid_t type) {
+    const auto held = lock();
+    const std::string bits = std::to_string(8 * H5Tget_size(type));
+    switch (H5Tget_class(type)) {
+    case H5T_INTEGER:
+        return (H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int") + bits;
+    case H5T_FLOAT:
+        return "float" + bits;
+    case H5T_STRING:
+        return "string";
+    case H5T_ENUM: {
+        const Type base(H5Tget_super(type));
+        return "enum of " + type_name(base.id());
+    }
+    case H5T_COMPOUND:
+        return "compound";
+    case H5T_VLEN:
+        return "variable-length list";
+    case H5T_REFERENCE:
+        return "reference";
+    case H5T_ARRAY:
+        return "array";
+    default:
+        return "opaque";
+    }
+}
+
+std::uint64_t n_elements(const Shape& shape) {
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+    std::uint64_t n = 1;
+    for (const hsize_t extent : shape) {
+        if (extent != 0 && n > most / extent) {
+            throw Error(ExitCode::data,
+                        "shape " + to_string(shape) + ": more than 2^63 - 1 elements");
+        }
+        n *= extent;
+    }
+    return n;
+}
+
+std::string to_string(const Shape& shape) {
+    std::string text = "(";
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        if (i > 0) text += ", ";
+        text += std::to_string(shape[i]);
+    }
+    if (shape.size() == 1) text += ',';
+    return text + ")";
+}
+
+// --- reading -----------------------------------------------------------------------------------
+
+std::uint64_t
+checked_size(const Dataset& dataset, std::size_t element_bytes, std::uint64_t limit_bytes) {
+    const auto held = lock();
+    const Type type = type_of(dataset);
+    const H5T_class_t kind = H5Tget_class(type.id());
+    if (kind != H5T_INTEGER && kind != H5T_FLOAT && kind != H5T_ENUM) {
+        throw Error(ExitCode::data,
+                    name_of(dataset.id()) + ": type " + type_name(type.id()) +
+                        ", numbers are expected");
+    }
+    const Shape shape = shape_of(dataset);
+    const std::uint64_t n = n_elements(shape);
+    if (n > limit_bytes / element_bytes) {
+        throw Error(ExitCode::data,
+                    name_of(dataset.id()) + ": shape " + to_string(shape) +
+                        " is beyond the limit of " + std::to_string(limit_bytes) + " bytes");
+    }
+    require_filters(dataset);
+    return n;
+}
+
+void read_all(const Dataset& dataset, hid_t memory_type, void* out) {
+    const auto held = lock();
+    check(H5Dread(dataset.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out),
+          ExitCode::data,
+          dataset.id(),
+          "",
+          "cannot be read");
+}
+
+void read_slab(
+    const Dataset& dataset, hid_t memory_type, const Shape& offset, const Shape& count, void* out) {
+    const auto held = lock();
+    const detail::Slab slab(dataset, offset, count, ExitCode::data);
+    check(H5Dread(dataset.id(), memory_type, slab.memory.id(), slab.file.id(), H5P_DEFAULT, out),
+          ExitCode::data,
+          dataset.id(),
+          "",
+          "cannot be read");
+}
+
+namespace {
+
+void require_single(hid_t location, const std::string& path, const Shape& shape) {
+    if (n_elements(shape) == 1) return;
+    throw Error(ExitCode::data,
+                name_of(location, path) + ": shape " + to_string(shape) +
+                    ", one value is expected");
+}
+
+/// Text of a fixed-length element: up to the first zero byte, without padding blanks.
+std::string fixed_text(const char* bytes, std::size_t size, bool blank_padded) {
+    std::string text(bytes, ::strnlen(bytes, size));
+    if (blank_padded) text.erase(text.find_last_not_of(' ') + 1);
+    return text;
+}
+
+/// What reading strings needs of a dataset or an attribute.
+struct StringSource {
+    hid_t owner;       ///< for messages
+    std::string path;  ///< for messages
+    const Type& type;
+    const Space& space;
+    std::uint64_t n;
+    std::uint64_t limit_bytes;
+};
+
+template <class Read>
+std::vector<std::string> strings_from(const StringSource& from, Read&& read_into) {
+    std::vector<std::string> strings;
+    if (from.n == 0) return strings;
+    const Type& type = from.type;
+    const std::size_t size = H5Tget_size(type.id());
+    if (from.n > from.limit_bytes / std::max<std::size_t>(size, 1)) {
+        throw Error(ExitCode::data,
+                    name_of(from.owner, from.path) + ": strings of more than " +
+                        std::to_string(from.limit_bytes) + " bytes");
+    }
+    if (H5Tis_variable_str(type.id()) > 0) {
+        std::vector<char*> texts(from.n, nullptr);
+        const herr_t got = read_into(type.id(), texts.data());
+        if (got >= 0) {
+            for (const char* text : texts)
+                strings.emplace_back(text != nullptr ? text : "");
+            H5Dvlen_reclaim(type.id(), from.space.id(), H5P_DEFAULT, texts.data());
+        }
+        check(got, ExitCode::data, from.owner, from.path, "cannot be read");
+        return strings;
+    }
+    std::vector<char> bytes(from.n * size);
+    check(read_into(type.id(), bytes.data()),
+          ExitCode::data,
+          from.owner,
+          from.path,
+          "cannot be read");
+    const bool blank_padded = H5Tget_strpad(type.id()) == H5T_STR_SPACEPAD;
+    for (std::uint64_t i = 0; i < from.n; ++i) {
+        strings.push_back(fixed_text(bytes.data() + i * size, size, blank_padded));
+    }
+    return strings;
+}
+
+void require_string(hid_t location, const std::string& path, const Type& type) {
+    if (H5Tget_class(type.id()) == H5T_STRING) return;
+    throw Error(ExitCode::data,
+                name_of(location, path) + ": type " + type_name(type.id()) +
+                    ", a string is expected");
+}
+
+}  // namespace
+
+double read_number(hid_t location, const std::string& path) {
+    const auto held = lock();
+    const Dataset dataset = open_dataset(location, path);
+    require_single(location, path, shape_of(dataset));
+    return read<double>(dataset).front();
+}
+
+std::int64_t read_integer(hid_t location, const std::string& path) {
+    const auto held = lock();
+    const Dataset dataset = open_dataset(location, path);
+    require_single(location, path, shape_of(dataset));
+    if (H5Tget_class(type_of(dataset).id()) != H5T_FLOAT) {
+        return read<std::int64_t>(dataset).front();
+    }
+    const double value = read<double>(dataset).front();
+    constexpr double most = 9007199254740992.0;  // beyond 2^53 a double no longer counts
+    if (!(std::abs(value) <= most) || value != std::floor(value)) {
+        throw Error(ExitCode::data,
+                    name_of(location, path) + ": " + std::to_string(value) +
+                        ", an integer is expected");
+    }
+    return static_cast<std::int64_t>(value);
+}
+
+std::vector<std::string> read_strings(hid_t location,
+                                      const std::string& path,
+                                      std::uint64_t limit,
+                                      std::uint64_t limit_bytes) {
+    const auto held = lock();
+    const Dataset dataset = open_dataset(location, path);
+    const Type type = type_of(dataset);
+    require_string(location, path, type);
+    const std::uint64_t n = n_elements(shape_of(dataset));
+    if (n > limit) {
+        throw Error(ExitCode::data,
+                    name_of(location, path) + ": " + std::to_string(n) + " strings, at most " +
+                        std::to_string(limit) + " are expected");
+    }
+    require_filters(dataset);
+    const Space space(H5Dget_space(dataset.id()));
+    if (n > 1 && H5Tis_variable_str(type.id()) > 0) {
+        // Many elements may name one long text: the file's size bounds nothing.
+        hsize_t needed = 0;
+        check(H5Dvlen_get_buf_size(dataset.id(), type.id(), space.id(), &needed),
+              ExitCode::data,
+              location,
+              path,
+              "cannot be read");
+        if (needed > limit_bytes) {
+            throw Error(ExitCode::data,
+                        name_of(location, path) + ": strings of more than " +
+                            std::to_string(limit_bytes) + " bytes");
+        }
+    }
+    return strings_from({location, path, type, space, n, limit_bytes}, [&](hid_t memory, void* to) {
+        return H5Dread(dataset.id(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, to);
+    });
+}
+
+std::string read_string(hid_t location, const std::string& path) {
+    const auto held = lock();
+    require_single(location, path, shape_of(open_dataset(location, path)));
+    return read_strings(location, path).front();
+}
+
+namespace {
+
+Attribute open_attribute(hid_t object, const std::string& name) {
+    const htri_t there = H5Aexists(object, name.c_str());
+    check(there, ExitCode::data, object, "", "its attributes cannot be read");
+    if (there == 0) return {};
+    Attribute attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT));
+    check(attribute.id(), ExitCode::data, object, "", "attribute '" + printable(name) + "'");
+    const Space space(H5Aget_space(attribute.id()));
+    if (H5Sget_simple_extent_npoints(space.id()) != 1) {
+        throw Error(ExitCode::data,
+                    name_of(object) + ": attribute '" + printable(name) + "' has not one value");
+    }
+    return attribute;
+}
+
+}  // namespace
+
+std::optional<std::string> read_string_attribute(hid_t object, const std::string& name) {
+    const auto held = lock();
+    const Attribute attribute = open_attribute(object, name);
+    if (!attribute) return std::nullopt;
+    const Type type(H5Aget_type(attribute.id()));
+    const std::string label = "attribute '" + printable(name) + "'";
+    require_string(object, label, type);
+    const Space space(H5Aget_space(attribute.id()));
+    return strings_from({object, label, type, space, 1, std::uint64_t{1} << 20},
+                        [&](hid_t memory, void* to) { return H5Aread(attribute.id(), memory, to); })
+        .front();
+}
+
+std::optional<double> read_number_attribute(hid_t object, const std::string& name) {
+    const auto held = lock();
+    const Attribute attribute = open_attribute(object, name);
+    if (!attribute) return std::nullopt;
+    const Type type(H5Aget_type(attribute.id()));
+    const H5T_class_t kind = H5Tget_class(type.id());
+    if (kind != H5T_INTEGER && kind != H5T_FLOAT && kind != H5T_ENUM) {
+        throw Error(ExitCode::data,
+                    name_of(object) + ": attribute '" + printable(name) + "' of type " +
+                        type_name(type.id()) + ", a number is expected");
+    }
+    double value = 0;
+    check(H5Aread(attribute.id(), H5T_NATIVE_DOUBLE, &value),
+          ExitCode::data,
+          object,
+          "",
+          "attribute '" + printable(name) + "' cannot be read");
+    return value;
+}
+
+}  // namespace xpcs::h5

@@ -1,7 +1,297 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/run_config.hpp"
 
+#include "host/errors.hpp"
+#include "host/text.hpp"
+
+#include <charconv>
+#include <set>
+#include <string_view>
+
 namespace xpcs {
+
+namespace {
+
+constexpr std::int64_t largest_label = 1'000'000;
+
+// A row of the table, written in the order in which one reads about an option.
+struct Row : OptionSpec {
+    Row(std::string group_name, std::string long_name, std::string short_form, std::string value) {
+        group = std::move(group_name);
+        name = std::move(long_name);
+        short_name = std::move(short_form);
+        metavar = std::move(value);
+    }
+    Row& says(std::string text) {
+        help = std::move(text);
+        return *this;
+    }
+    Row& in(std::string text) {
+        unit = std::move(text);
+        return *this;
+    }
+    Row& from(double low) {
+        minimum = low;
+        return *this;
+    }
+    Row& above(double low) {
+        minimum = low;
+        above_minimum = true;
+        return *this;
+    }
+    Row& one_of(std::vector<std::string> names) {
+        choices = std::move(names);
+        return *this;
+    }
+    Row& also(std::vector<std::string> names) {
+        aliases = std::move(names);
+        return *this;
+    }
+    Row& is(ValueKind value_kind) {
+        kind = value_kind;
+        return *this;
+    }
+};
+
+using Rows = std::vector<Option<RunConfig>>;
+using C = RunConfig;
+
+void add_files(Rows& rows) {
+    const std::string g = "Input and output";
+    rows.push_back(option_row(
+        Row(g, "raw", "r", "FILE...")
+            .says("Raw data file; several files are several runs. For a detector of several "
+                  "modules any one of its files. A single .txt file lists one raw file per line."),
+        &C::raw));
+    rows.push_back(option_row(Row(g, "qmap", "q", "FILE").says("q-map file (HDF5)."), &C::qmap));
+    rows.push_back(option_row(
+        Row(g, "output", "o", "DIR").says("Directory for the result; created if it is missing."),
+        &C::output));
+    rows.push_back(option_row(
+        Row(g, "metadata", "", "FILE")
+            .also({"meta-fname"})
+            .says("Metadata file. Without it, <raw stem>_metadata.hdf beside the raw file."),
+        &C::metadata));
+    rows.push_back(option_row(Row(g, "no-metadata", "", "")
+                                  .is(ValueKind::flag)
+                                  .says("Go without a metadata file; the result gets a minimal "
+                                        "/entry group."),
+                              &C::no_metadata));
+    rows.push_back(option_row(Row(g, "config", "c", "FILE")
+                                  .says("Read options from a JSON or YAML file; its keys are the "
+                                        "long names, with _ or -. The command line wins."),
+                              &C::config_file));
+    rows.push_back(option_row(
+        Row(g, "prefix", "p", "TEXT").says("Put before the name of the result."), &C::prefix));
+    rows.push_back(option_row(
+        Row(g, "suffix", "u", "TEXT").says("Put after the name of the result."), &C::suffix));
+    rows.push_back(option_row(Row(g, "overwrite", "w", "")
+                                  .is(ValueKind::flag)
+                                  .says("Replace an existing result. Without it the new one is "
+                                        "called ..._results_1.hdf and so on."),
+                              &C::overwrite));
+    rows.push_back(option_row(Row(g, "save-G2", "G", "")
+                                  .is(ValueKind::flag)
+                                  .also({"save-g2"})
+                                  .says("Store G2, IP and IF of every pixel."),
+                              &C::save_G2));
+    rows.push_back(option_row(
+        Row(g, "summary", "", "FILE").says("Write everything that the log says as JSON."),
+        &C::summary));
+}
+
+void add_frames(Rows& rows) {
+    const std::string g = "Frames";
+    rows.push_back(option_row(Row(g, "begin-frame", "b", "N")
+                                  .in("frames")
+                                  .says("First frame used, from 0; a negative number counts from "
+                                        "the end."),
+                              &C::begin_frame));
+    rows.push_back(option_row(Row(g, "end-frame", "e", "N")
+                                  .in("frames")
+                                  .says("Frame after the last one used; 0 and -1 mean all."),
+                              &C::end_frame));
+    rows.push_back(option_row(Row(g, "stride-frame", "f", "N")
+                                  .in("frames")
+                                  .from(1)
+                                  .says("Use every N-th group of --avg-frame frames."),
+                              &C::stride_frame));
+    rows.push_back(option_row(
+        Row(g, "avg-frame", "a", "N").in("frames").from(1).says("Average N frames into one."),
+        &C::avg_frame));
+    rows.push_back(option_row(Row(g, "n-frames", "", "N")
+                                  .in("frames")
+                                  .from(0)
+                                  .says("Frames of the acquisition, also those without photons; "
+                                        "0 = as the file says."),
+                              &C::n_frames));
+    rows.push_back(
+        option_row(Row(g, "frame-time", "", "SECONDS")
+                       .in("s")
+                       .from(0)
+                       .says("Time from one frame to the next; 0 = as the metadata say."),
+                   &C::frame_time_s));
+}
+
+void add_analysis(Rows& rows) {
+    const std::string g = "Analysis";
+    rows.push_back(option_row(Row(g, "type", "t", "TYPE")
+                                  .one_of({"Multitau", "Twotime", "Both"})
+                                  .says("Kind of correlation."),
+                              &C::type));
+    rows.push_back(option_row(Row(g, "normalize-frame", "nf", "0|1")
+                                  .is(ValueKind::boolean)
+                                  .says("Divide each frame by its intensity."),
+                              &C::normalize_frame));
+    rows.push_back(option_row(Row(g, "num-partial-g2", "np", "N")
+                                  .from(0)
+                                  .says("Also correlate N consecutive slices of the run, each on "
+                                        "its own; 0 = none."),
+                              &C::num_partial_g2));
+    rows.push_back(option_row(Row(g, "dq-selection", "d", "LIST")
+                                  .says("Dynamic bins of the two-time analysis, e.g. 1,2,5-7."),
+                              &C::dq_selection));
+    rows.push_back(option_row(Row(g, "smooth", "s", "MAP")
+                                  .one_of({"sqmap", "dqmap"})
+                                  .says("Bins that smooth the intensity of the two-time analysis: "
+                                        "static (sqmap) or dynamic (dqmap)."),
+                              &C::smooth));
+}
+
+void add_detector(Rows& rows) {
+    const std::string g = "Detector files and q-map";
+    const auto flag = [&](const char* name, bool C::*member, const char* help) {
+        rows.push_back(option_row(Row(g, name, "", "").is(ValueKind::flag).says(help), member));
+    };
+    rows.push_back(option_row(
+        Row(g, "dataset", "", "PATH").says("Dataset in an HDF5 raw file, e.g. /entry/data/data."),
+        &C::dataset));
+    rows.push_back(option_row(Row(g, "overflow", "", "SCOPE")
+                                  .one_of({"run", "frame"})
+                                  .says("What a sample without data (all bits set) excludes: its "
+                                        "pixel from the whole run, or from that frame."),
+                              &C::overflow));
+    flag("strict", &C::strict, "Bytes after the last whole record are an error.");
+    flag("drop-bad-index",
+         &C::drop_bad_index,
+         "Drop and count records beyond the last pixel instead of refusing the file.");
+    flag("allow-missing-module",
+         &C::allow_missing_module,
+         "Take a file of several modules although some are missing.");
+    flag("transpose-qmap", &C::transpose_qmap, "Swap rows and columns of the q-map.");
+    flag("split-static",
+         &C::split_static,
+         "Split a static bin that lies in several dynamic bins instead of refusing the q-map.");
+    rows.push_back(option_row(Row(g, "crop-ratio-threshold", "", "RATIO")
+                                  .from(0)
+                                  .says("Accepted for compatibility, without effect: masked "
+                                        "pixels are never stored."),
+                              &C::crop_ratio_threshold));
+    rows.push_back(option_row(
+        Row(g, "bin-time-s", "", "SECONDS").in("s").above(0).says("Time bin of Timepix4 data."),
+        &C::bin_time_s));
+    rows.push_back(option_row(
+        Row(g, "run-config-path", "", "FILE").says("Run configuration of Timepix4 data."),
+        &C::run_config_path));
+}
+
+void add_device(Rows& rows) {
+    const std::string g = "Device";
+    rows.push_back(option_row(Row(g, "device", "", "cpu|gpu:N|gpu:all|auto")
+                                  .says("Where to compute; auto takes a GPU if there is one. Wins "
+                                        "over -i, which applies without it."),
+                              &C::device));
+    rows.push_back(option_row(
+        Row(g, "gpu-id", "i", "N").from(-2).says("-1 = CPU, -2 = auto, 0 and up = that GPU."),
+        &C::gpu_id));
+    rows.push_back(
+        option_row(Row(g, "threads", "", "N").from(0).says("CPU threads; 0 = all."), &C::threads));
+    rows.push_back(
+        option_row(Row(g, "memory", "", "GIB")
+                       .also({"max-memory"})
+                       .in("GiB")
+                       .from(0)
+                       .says("Main memory that the run may take; 0 = from what the machine or the "
+                             "batch job has."),
+                   &C::memory_gib));
+    rows.push_back(option_row(Row(g, "engine", "", "ENGINE")
+                                  .one_of({"auto", "sparse", "dense"})
+                                  .says("Algorithm; auto chooses for each pixel."),
+                              &C::engine));
+}
+
+void add_reports(Rows& rows) {
+    const std::string g = "Reports";
+    rows.push_back(option_row(Row(g, "dry-run", "n", "")
+                                  .is(ValueKind::flag)
+                                  .also({"dryrun"})
+                                  .says("Print the plan of the run and stop."),
+                              &C::dry_run));
+    rows.push_back(option_row(
+        Row(g, "verbose", "v", "").is(ValueKind::flag).says("Say more; --log-level debug."),
+        &C::verbose));
+    rows.push_back(option_row(Row(g, "progress", "", "WHEN")
+                                  .one_of({"auto", "always", "never"})
+                                  .says("Progress bar; auto draws it on a terminal, and elsewhere "
+                                        "logs a line every 30 s."),
+                              &C::progress));
+    rows.push_back(option_row(Row(g, "log-level", "", "LEVEL")
+                                  .one_of({"debug", "info", "warning", "error"})
+                                  .says("Least important message that is shown."),
+                              &C::log_level));
+    rows.push_back(option_row(Row(g, "log-format", "", "FORMAT")
+                                  .one_of({"text", "json"})
+                                  .says("Lines for people, or one JSON object per line."),
+                              &C::log_format));
+}
+
+[[noreturn]] void usage(const std::string& message) {
+    throw Error(ExitCode::usage, message);
+}
+
+[[noreturn]] void impossible(const std::string& message) {
+    throw Error(ExitCode::config, message);
+}
+
+bool all_digits(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+void check_device(const std::string& device) {
+    const bool numbered =
+        device.rfind("gpu:", 0) == 0 && all_digits(device.substr(4)) && device.size() <= 4 + 4;
+    if (!device.empty() && device != "cpu" && device != "auto" && device != "gpu:all" &&
+        !numbered) {
+        usage("--device '" + printable(device, 120) +
+              "' is not known; allowed are cpu, gpu:0, gpu:1, ..., gpu:all and auto");
+    }
+}
+
+void check_frames(const RunConfig& c) {
+    if (c.end_frame < -1) {
+        impossible("--end-frame " + std::to_string(c.end_frame) +
+                   ": 0 and -1 mean all frames, other values must be positive");
+    }
+    if (c.begin_frame >= 0 && c.end_frame > 0 && c.begin_frame >= c.end_frame) {
+        impossible("--begin-frame " + std::to_string(c.begin_frame) +
+                   " must be smaller than --end-frame " + std::to_string(c.end_frame) +
+                   " (exclusive)");
+    }
+    if (c.n_frames > 0 && c.begin_frame >= c.n_frames) {
+        impossible("--begin-frame " + std::to_string(c.begin_frame) +
+                   " must be smaller than --n-frames " + std::to_string(c.n_frames));
+    }
+}
+
+void check_name_part(const char* option, const std::string& text) {
+    if (text.find('/') != std::string::npos || text.find('\0') != std::string::npos) {
+        usage(std::string(option) + " '" + printable(text, 120) +
+              "' becomes part of a file name and must not contain '/'; use --output for the "
+              "directory");
+    }
+}
+
+}  // namespace
 
 std::string to_string(AnalysisType type) {
     switch (type) {
@@ -25,6 +315,110 @@ std::string to_string(EngineChoice engine) {
         return "dense";
     }
     return "";
+}
+
+const OptionTable<RunConfig>& run_options() {
+    static const OptionTable<RunConfig> table = [] {
+        Rows rows;
+        add_files(rows);
+        add_frames(rows);
+        add_analysis(rows);
+        add_detector(rows);
+        add_device(rows);
+        add_reports(rows);
+        return OptionTable<RunConfig>(std::move(rows));
+    }();
+    return table;
+}
+
+std::vector<std::string> to_command_line(const RunConfig& config) {
+    return arguments_of(config, run_options(), !config.config_file.empty());
+}
+
+std::string device_of(const RunConfig& config) {
+    if (!config.device.empty()) {
+        return config.device;
+    }
+    if (config.gpu_id < 0) {
+        return config.gpu_id == -1 ? "cpu" : "auto";
+    }
+    return "gpu:" + std::to_string(config.gpu_id);
+}
+
+std::vector<std::int64_t> parse_dq_selection(const std::string& text) {
+    if (text == "all") {
+        return {};
+    }
+    const auto refuse = [&] {
+        usage("--dq-selection '" + printable(text, 120) +
+              "': expected all, or labels and ranges from 1 to " + std::to_string(largest_label) +
+              " like 1,2,5-7");
+    };
+    const auto label = [&](std::string_view word) {
+        const auto first = word.find_first_not_of(' ');
+        const auto last = word.find_last_not_of(' ');
+        word = first == std::string_view::npos ? "" : word.substr(first, last - first + 1);
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+        if (!all_digits(word) || error != std::errc() || value < 1 || value > largest_label) {
+            refuse();
+        }
+        return value;
+    };
+    std::set<std::int64_t> labels;
+    std::string_view rest = text;
+    while (!rest.empty()) {
+        const auto comma = rest.find(',');
+        const std::string_view part = rest.substr(0, comma);
+        rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+        if (part.find_first_not_of(' ') == std::string_view::npos) {
+            continue;
+        }
+        const auto dash = part.find('-');
+        const std::int64_t low = label(part.substr(0, dash));
+        const std::int64_t high =
+            dash == std::string_view::npos ? low : label(part.substr(dash + 1));
+        if (low > high) {
+            refuse();
+        }
+        for (std::int64_t value = low; value <= high; ++value) {
+            labels.insert(value);
+        }
+    }
+    if (labels.empty()) {
+        refuse();
+    }
+    return {labels.begin(), labels.end()};
+}
+
+void check_config(const RunConfig& config) {
+    if (config.raw.empty()) {
+        usage("no raw file: give one with -r FILE");
+    }
+    for (const auto& raw : config.raw) {
+        if (raw.empty()) {
+            usage("-r: the name of a raw file is empty");
+        }
+    }
+    if (config.qmap.empty()) {
+        usage("no q-map: give one with -q FILE");
+    }
+    if (config.output.empty()) {
+        usage("-o: the name of the output directory is empty");
+    }
+    check_device(config.device);
+    check_name_part("--prefix", config.prefix);
+    check_name_part("--suffix", config.suffix);
+    parse_dq_selection(config.dq_selection);
+    check_frames(config);
+    if (config.no_metadata && !config.metadata.empty()) {
+        impossible("--no-metadata and --metadata '" + printable(config.metadata, 120) +
+                   "' exclude each other");
+    }
+    if (config.raw.size() > 1 && !config.metadata.empty()) {
+        impossible("--metadata '" + printable(config.metadata, 120) + "' belongs to one run, but " +
+                   std::to_string(config.raw.size()) + " raw files are given");
+    }
 }
 
 }  // namespace xpcs

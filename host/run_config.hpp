@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The options of one correlation, their one home: command line, job scripts and flows are all made
-// from RunConfig, and parse(to_command_line(c)) == c. Standard library only.
+// The options of one correlation, their one home: command line, help, configuration files, job
+// scripts and flows are all made from RunConfig and run_options(). Standard library only.
 #pragma once
 
+#include "host/option_table.hpp"
+
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,21 +14,21 @@ namespace xpcs {
 enum class AnalysisType { multitau, twotime, both };
 enum class EngineChoice { automatic, sparse, dense };
 
-/// Defaults are those of the production correlator where it has the option.
+/// Names, meanings and defaults are those of the production correlator where it has the option;
+/// docs/options.md lists the differences. Ranges are in run_options().
 struct RunConfig {
-    std::vector<std::string> raw;            ///< -r --raw; several files are several runs
-    std::string qmap;                        ///< -q --qmap
-    std::string output = "cluster_results";  ///< -o --output, a directory
-    std::string smooth = "sqmap";            ///< -s --smooth sqmap | dqmap (two-time)
-    int gpu_id = 0;                          ///< -i --gpu-id: -1 CPU, -2 automatic, N that GPU
-    bool gpu_id_given = false;
+    std::vector<std::string> raw;                ///< -r --raw; several files are several runs
+    std::string qmap;                            ///< -q --qmap
+    std::string output = "cluster_results";      ///< -o --output, a directory
+    std::string smooth = "sqmap";                ///< -s --smooth sqmap | dqmap (two-time)
+    int gpu_id = -1;                             ///< -i --gpu-id: -1 CPU, -2 automatic, N that GPU
     bool normalize_frame = true;                 ///< -nf --normalize-frame
     std::int64_t begin_frame = 0;                ///< -b, 0-based; negative counts from the end
     std::int64_t end_frame = -1;                 ///< -e, exclusive; 0 and -1 mean all
     std::int64_t stride_frame = 1;               ///< -f
     std::int64_t avg_frame = 1;                  ///< -a
     AnalysisType type = AnalysisType::multitau;  ///< -t
-    std::string dq_selection = "all";            ///< -d, e.g. "1,2,5-7"
+    std::string dq_selection = "all";            ///< -d, e.g. "1,2,5-7" (two-time)
     bool verbose = false;                        ///< -v
     bool save_G2 = false;                        ///< -G
     bool dry_run = false;                        ///< -n
@@ -35,10 +36,10 @@ struct RunConfig {
     std::string prefix;                          ///< -p
     std::string suffix;                          ///< -u
     bool overwrite = false;                      ///< -w
-    std::string config_file;                     ///< -c
+    std::string config_file;                     ///< -c; its values are already in this struct
     double bin_time_s = 1e-6;                    ///< --bin-time-s (Timepix4)
     std::string run_config_path;                 ///< --run-config-path (Timepix4)
-    double crop_ratio_threshold = 0.75;          ///< accepted; the mask always crops
+    double crop_ratio_threshold = 0.5;           ///< accepted; the mask always crops
 
     // Ours.
     std::string device;     ///< --device cpu | gpu:N | gpu:all | auto; "" = from -i
@@ -64,9 +65,24 @@ struct RunConfig {
     bool operator==(const RunConfig&) const = default;
 };
 
+/// The table of options.
+const OptionTable<RunConfig>& run_options();
+
 /// Arguments (without the program name) that give this configuration back when parsed; only values
-/// that differ from the defaults appear.
+/// that differ from the defaults appear. A configuration that came from a file names every option,
+/// since the file would otherwise be heard where the command line had set a default.
 std::vector<std::string> to_command_line(const RunConfig& config);
+
+/// What can be said before any file is opened. Throws Error: usage (needed option missing, value
+/// malformed), config (combination impossible).
+void check_config(const RunConfig& config);
+
+/// "cpu", "gpu:N", "gpu:all" or "auto": --device, else what -i says.
+std::string device_of(const RunConfig& config);
+
+/// Dynamic labels of a selection like "1,2,5-7", ascending, each once; empty for "all". Throws
+/// Error (usage).
+std::vector<std::int64_t> parse_dq_selection(const std::string& text);
 
 std::string to_string(AnalysisType type);
 std::string to_string(EngineChoice engine);

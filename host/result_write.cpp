@@ -85,7 +85,11 @@ std::vector<float> fold_static_bins(const std::vector<double>& values,
                                     std::uint32_t n_labels) {
     const std::size_t n_static = label_of_static.size();
     require_size("static bins", values.size(), static_cast<std::size_t>(rows) * n_static);
-    require_size("pixels per static bin", pixels_per_static.size(), n_static);
+    std::vector<std::int64_t> pixels_of_bin = pixels_per_static;
+    if (pixels_of_bin.empty() && n_static == n_labels) {
+        pixels_of_bin.assign(n_static, 1);  // nothing was split: no weights needed
+    }
+    require_size("pixels per static bin", pixels_of_bin.size(), n_static);
     std::vector<float> folded(static_cast<std::size_t>(rows) * n_labels,
                               std::numeric_limits<float>::quiet_NaN());
     for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
@@ -93,12 +97,12 @@ std::vector<float> fold_static_bins(const std::vector<double>& values,
         std::vector<std::int64_t> pixels(n_labels, 0);
         for (std::size_t bin = 0; bin < n_static; ++bin) {
             const std::uint32_t label = label_of_static[bin];
-            if (label == 0 || label > n_labels || pixels_per_static[bin] == 0) {
+            if (label == 0 || label > n_labels || pixels_of_bin[bin] == 0) {
                 continue;
             }
             sum[label - 1] +=
-                values[row * n_static + bin] * static_cast<double>(pixels_per_static[bin]);
-            pixels[label - 1] += pixels_per_static[bin];
+                values[row * n_static + bin] * static_cast<double>(pixels_of_bin[bin]);
+            pixels[label - 1] += pixels_of_bin[bin];
         }
         for (std::size_t label = 0; label < n_labels; ++label) {
             if (pixels[label] > 0) {

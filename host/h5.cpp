@@ -150,6 +150,16 @@ File create_file(const std::string& path) {
     return file;
 }
 
+File create_memory_file(const std::string& name) {
+    register_filters();
+    const auto held = lock();
+    const PropertyList access = access_list(H5F_CLOSE_SEMI);
+    H5Pset_fapl_core(access.id(), std::size_t{1} << 20, false);
+    File file(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()));
+    check(file.id(), ExitCode::internal, -1, name, "no file in memory");
+    return file;
+}
+
 void flush(const File& file) {
     const auto held = lock();
     check(H5Fflush(file.id(), H5F_SCOPE_LOCAL), ExitCode::io, file.id(), "", "cannot be flushed");
@@ -421,6 +431,14 @@ checked_size(const Dataset& dataset, std::size_t element_bytes, std::uint64_t li
     if (n > limit_bytes / element_bytes) {
         throw Error(ExitCode::data,
                     name_of(dataset.id()) + ": shape " + to_string(shape) +
+                        " is beyond the limit of " + std::to_string(limit_bytes) + " bytes");
+    }
+    const Shape chunk = chunk_of(dataset);
+    if (!chunk.empty() &&
+        n_elements(chunk) >
+            limit_bytes / std::max<std::size_t>(element_bytes, H5Tget_size(type.id()))) {
+        throw Error(ExitCode::data,
+                    name_of(dataset.id()) + ": chunk " + to_string(chunk) +
                         " is beyond the limit of " + std::to_string(limit_bytes) + " bytes");
     }
     require_filters(dataset);

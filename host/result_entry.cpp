@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a result takes over from others: /entry of the metadata file and the q-map.
 #include "host/errors.hpp"
-#include "host/hidden_file.hpp"
+#include "host/claimed_file.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
 #include "host/text.hpp"
@@ -275,7 +275,7 @@ void write_qmap(hid_t file, const RunResult& result, const std::string& scratch_
         const h5::File source = h5::open_file(qmap.file);
         copy_recompressed(source.id(), "/qmap", file, rp::qmap.path);
     } else {
-        const HiddenFile scratch(scratch_directory);
+        const ClaimedFile scratch(scratch_directory);
         save_qmap(qmap, scratch.path(), true);
         const h5::File source = h5::open_file(scratch.path());
         copy_recompressed(source.id(), "/qmap", file, rp::qmap.path);

@@ -3,7 +3,7 @@
 
 #include "host/errors.hpp"
 #include "host/h5.hpp"
-#include "host/hidden_file.hpp"
+#include "host/claimed_file.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_reader.hpp"
 #include "host/result_write.hpp"
@@ -87,7 +87,7 @@ h5::File create_over(const std::string& path) {
     return file;
 }
 
-h5::File begin_with(const std::string& metadata, HiddenFile& hidden) {
+h5::File begin_with(const std::string& metadata, ClaimedFile& hidden) {
     if (metadata.empty()) {
         return create_over(hidden.path());
     }
@@ -158,7 +158,7 @@ void prepare_output_directory(const std::string& directory) {
                     "output directory '" + directory + "': cannot be created: " + error.message());
     }
     // Asking for permissions is not enough on network file systems: try it.
-    const HiddenFile probe(path.string());
+    const ClaimedFile probe(path.string());
 }
 
 std::string planned_result_path(const RunConfig& config, const std::string& base) {
@@ -192,7 +192,7 @@ struct ResultFile::State {
 
     RunConfig config;
     std::string stem;
-    HiddenFile hidden;  // before the file: removed after it is closed
+    ClaimedFile hidden;  // before the file: removed after it is closed
     h5::File file;
     std::unique_ptr<BandSink> sink;
     bool written = false;

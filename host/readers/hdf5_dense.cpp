@@ -151,8 +151,9 @@ hid_t memory_type(int sample_bytes) {
 
 class Hdf5Source final : public FrameSource {
   public:
-    Hdf5Source(const std::string& path, const SourceOptions& options)
-        : file_(h5::open_file(path)), dataset_(open_or_explain(file_, path, name_in(options))) {
+    Hdf5Source(const std::string& path, const SourceOptions& options, SourceInfo info)
+        : file_(h5::open_file(path)), dataset_(open_or_explain(file_, path, name_in(options))),
+          info_(std::move(info)) {
         const h5::Shape shape = h5::shape_of(dataset_);
         if (shape.size() == 4 && shape[1] == 1) {
             has_channel_axis_ = true;  // one channel: nothing to choose
@@ -321,11 +322,11 @@ void find_distribution_plugins() {
     static_cast<void>(once);
 }
 
-std::unique_ptr<FrameSource> open_hdf5_dense(const std::string& path,
-                                             const SourceOptions& options) {
+std::unique_ptr<FrameSource>
+open_hdf5_dense(const std::string& path, const SourceOptions& options, SourceInfo info) {
     h5::register_filters();
     find_distribution_plugins();
-    return std::make_unique<Hdf5Source>(path, options);
+    return std::make_unique<Hdf5Source>(path, options, std::move(info));
 }
 
 }  // namespace xpcs

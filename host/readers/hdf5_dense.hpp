@@ -13,7 +13,8 @@ namespace xpcs {
 
 /// Throws Error: no_input (missing), data (not HDF5, truncated, dataset missing - lists the 3-D
 /// datasets there are -, not 3-D, other sample types, a filter that is not available).
-std::unique_ptr<FrameSource> open_hdf5_dense(const std::string& path, const SourceOptions& options);
+std::unique_ptr<FrameSource>
+open_hdf5_dense(const std::string& path, const SourceOptions& options, SourceInfo info = {});
 
 /// Adds the plug-in folder of the distribution (or conda environment) that HDF5 itself came from to
 /// HDF5's search path, so that a HDF5_PLUGIN_PATH that lacks it hides nothing. Called when opening.

@@ -90,50 +90,6 @@ Content content_of(const RawFile& file) {
                     "HDF5 are");
 }
 
-std::unique_ptr<FrameSource>
-open_words(const std::string& raw, const SourceOptions& options, std::string& by_name) {
-    if (rigaku3m_module_of(raw) >= 0) {
-        by_name = "name .bin.00N";
-        return open_rigaku3m(raw, options);
-    }
-    by_name = raw.ends_with(".bin") ? "name .bin" : "plausible frame numbers";
-    return open_rigaku64(raw, options);
-}
-
-/// A source that carries what open found out; the readers do not know how they were chosen.
-class OpenedSource final : public FrameSource {
-  public:
-    OpenedSource(std::unique_ptr<FrameSource> source,
-                 std::string detected_by,
-                 std::vector<std::string> warnings)
-        : source_(std::move(source)), detected_by_(std::move(detected_by)),
-          warnings_(std::move(warnings)) {
-        refresh();
-    }
-    const SourceInfo& info() const override { return info_; }
-    void set_shape(std::int64_t rows, std::int64_t cols) override {
-        source_->set_shape(rows, cols);
-        refresh();
-    }
-    void select(std::int64_t first, std::int64_t end) override { source_->select(first, end); }
-    bool next(RawBlock& block) override { return source_->next(block); }
-    void decode(const RawBlock& block, Chunk& chunk, DecodeCounts& counts) const override {
-        source_->decode(block, chunk, counts);
-    }
-    double fraction_read() const override { return source_->fraction_read(); }
-
-  private:
-    void refresh() {
-        info_ = source_->info();
-        info_.detected_by = detected_by_;
-        info_.warnings.insert(info_.warnings.begin(), warnings_.begin(), warnings_.end());
-    }
-    std::unique_ptr<FrameSource> source_;
-    std::string detected_by_;
-    std::vector<std::string> warnings_;
-    SourceInfo info_;
-};
-
 }  // namespace
 
 std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
@@ -145,8 +101,6 @@ std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
     Content content = content_of(file);
     if (content == Content::unknown && (named_words || file.size() == 0)) content = Content::words;
 
-    std::vector<std::string> warnings;
-    std::string by_name;
     if (content == Content::imm) not_supported(raw, "an IMM file (header mark at byte 1012)");
     if (content == Content::timepix) not_supported(raw, "a Timepix4 stream (SPIDR4 mark)");
     if (content == Content::unknown) {
@@ -154,21 +108,23 @@ std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
                     raw + ": neither an HDF5 signature nor an IMM header nor plausible Rigaku "
                           "words; HDF5 or a Rigaku .bin file expected");
     }
+    SourceInfo found;
     if (content == Content::hdf5) {
-        if (!ends_with_any(raw, {".h5", ".hdf", ".hdf5", ".nxs", ".imm"})) {
-            warnings.push_back(raw +
-                               ": the content is HDF5, the name says otherwise; read as HDF5");
+        found.detected_by = "content: HDF5 signature";
+        if (!ends_with_any(raw, {".h5", ".hdf", ".hdf5", ".nxs"})) {
+            found.warnings.push_back(
+                raw + ": the content is HDF5, the name says otherwise; read as HDF5");
         }
-        return std::make_unique<OpenedSource>(
-            open_hdf5_dense(raw, options), "content: HDF5 signature", std::move(warnings));
+        return open_hdf5_dense(raw, options, std::move(found));
     }
+    found.detected_by = "content: no signature of another format";
+    found.detected_by += named_words ? "; name ends in .bin" : "; plausible frame numbers";
     if (!named_words) {
-        warnings.push_back(raw + ": no HDF5 signature and no IMM header; read as Rigaku 64-bit "
-                                 "words although the name does not end in .bin");
+        found.warnings.push_back(raw + ": no HDF5 signature and no IMM header; read as Rigaku "
+                                       "64-bit words although the name does not end in .bin");
     }
-    auto source = open_words(raw, options, by_name);
-    return std::make_unique<OpenedSource>(
-        std::move(source), "content: no known signature; " + by_name, std::move(warnings));
+    if (rigaku3m_module_of(raw) >= 0) return open_rigaku3m(raw, options, std::move(found));
+    return open_rigaku64(raw, options, std::move(found));
 }
 
 }  // namespace xpcs

@@ -270,22 +270,22 @@ int rigaku3m_module_of(const std::string& path) {
     return matches && digit >= '0' && digit < '0' + layout_3m::n_modules ? digit - '0' : -1;
 }
 
-std::unique_ptr<FrameSource> open_rigaku64(const std::string& path, const SourceOptions& options) {
+std::unique_ptr<FrameSource>
+open_rigaku64(const std::string& path, const SourceOptions& options, SourceInfo info) {
     std::vector<Stream> streams;
     streams.emplace_back(path);
-    SourceInfo info;
     info.format = "rigaku64";
     return std::make_unique<RigakuSource>(
         std::move(streams), std::vector<int>{}, std::move(info), options);
 }
 
-std::unique_ptr<FrameSource> open_rigaku3m(const std::string& path, const SourceOptions& options) {
+std::unique_ptr<FrameSource>
+open_rigaku3m(const std::string& path, const SourceOptions& options, SourceInfo info) {
     if (rigaku3m_module_of(path) < 0) {
         throw Error(ExitCode::data,
                     path + ": not a module of the Rigaku 3M (.bin.000 to .bin.005)");
     }
     const std::string stem = path.substr(0, path.size() - std::string(".bin.000").size());
-    SourceInfo info;
     info.format = "rigaku3m";
     std::vector<Stream> streams;
     std::vector<int> modules;

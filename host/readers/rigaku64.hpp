@@ -16,12 +16,15 @@
 
 namespace xpcs {
 
+/// `info` starts with what the caller found out (detected_by, warnings).
 /// Throws Error: no_input (missing), data (no events, trailing bytes with options.strict).
-std::unique_ptr<FrameSource> open_rigaku64(const std::string& path, const SourceOptions& options);
+std::unique_ptr<FrameSource>
+open_rigaku64(const std::string& path, const SourceOptions& options, SourceInfo info = {});
 
 /// `path` is any of the six files. Throws Error: no_input (all missing modules by name, unless
 /// options.allow_missing_module), data (no module has events).
-std::unique_ptr<FrameSource> open_rigaku3m(const std::string& path, const SourceOptions& options);
+std::unique_ptr<FrameSource>
+open_rigaku3m(const std::string& path, const SourceOptions& options, SourceInfo info = {});
 
 /// The module number 0 ... 5 of a name that ends `.bin.00N`, -1 for any other.
 int rigaku3m_module_of(const std::string& path);

@@ -181,8 +181,9 @@ std::string to_csv(const FitTable& table) {
     for (const BinFit& bin : table.bins) {
         out += fmt::format("{},{},{}", bin.label, csv_number(bin.q), csv_number(bin.phi));
         for (const std::size_t p : {fit_contrast, fit_tau, fit_exponent, fit_baseline}) {
-            out += "," + csv_number(bin.fit.ok ? bin.fit.values[p] : nan) + "," +
-                   csv_number(bin.fit.ok ? bin.fit.errors[p] : nan);
+            out += fmt::format(",{},{}",
+                               csv_number(bin.fit.ok ? bin.fit.values[p] : nan),
+                               csv_number(bin.fit.ok ? bin.fit.errors[p] : nan));
         }
         out += fmt::format(",{},{},{},{},{}\n",
                            csv_number(bin.fit.chi2),

@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/h5.hpp"
 #include "host/metadata.hpp"
+#include "host/qmap_file.hpp"
 #include "host/result_group.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
@@ -210,14 +211,8 @@ void inspect_qmap(const std::string& path, Inspection& to) {
         "pixels");
     add("source file", qmap.source_file);
     add("hash", qmap.hash);
-    const std::string computed = qmap_hash(qmap);
+    const std::string computed = qmap_group_hash(h5::open_file(path).id(), "/qmap");
     add("hash is right", qmap.hash == computed);
-    if (qmap.hash.empty()) {
-        to.warnings.push_back("the hash is missing");
-    } else if (qmap.hash != computed) {
-        to.warnings.push_back("the hash is stale, the content has " + computed +
-                              ": viewers that keep maps by hash show another map");
-    }
     to.warnings.insert(to.warnings.end(), qmap.warnings.begin(), qmap.warnings.end());
     const PartitionReport report = partition_of(qmap, {}, true).report;
     add("pixels in the mask without dynamic label", report.no_dynamic);

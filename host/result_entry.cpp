@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a result takes over from others: /entry of the metadata file and the q-map.
 #include "host/errors.hpp"
-#include "host/claimed_file.hpp"
+#include "host/qmap_file.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
 #include "host/text.hpp"
@@ -16,6 +16,7 @@ namespace {
 
 namespace rp = result_path;
 
+constexpr const char* qmap_group = "/qmap";
 constexpr std::uint64_t largest_copied_dataset = std::uint64_t{1} << 32;
 
 [[noreturn]] void fail_copy(const std::string& path) {
@@ -212,6 +213,19 @@ void copy_members(
     }
 }
 
+/// An HDF5 file that never touches a disk.
+h5::File memory_file() {
+    h5::register_filters();
+    const auto held = h5::lock();
+    const h5::PropertyList access(H5Pcreate(H5P_FILE_ACCESS));
+    H5Pset_fapl_core(access.id(), std::size_t{1} << 20, false);
+    h5::File file(H5Fcreate("q-map in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access.id()));
+    if (!file) {
+        throw Error(ExitCode::no_memory, "q-map: no memory for a copy: " + h5::take_error());
+    }
+    return file;
+}
+
 /// True if the q-map file still holds the map that the run used.
 bool file_holds(const QMap& used) {
     if (used.file.empty()) {
@@ -233,7 +247,7 @@ std::string displace_metadata_xpcs(hid_t file) {
     }
     std::string free_name = rp::displaced_xpcs;
     for (int i = 1; H5Lexists(file, free_name.c_str(), H5P_DEFAULT) > 0; ++i) {
-        free_name = rp::displaced_xpcs + ("_" + std::to_string(i));
+        free_name = std::string(rp::displaced_xpcs).append(1, '_').append(std::to_string(i));
     }
     if (H5Lmove(file, rp::xpcs.path, file, free_name.c_str(), H5P_DEFAULT, H5P_DEFAULT) < 0) {
         fail_copy(rp::xpcs.path);
@@ -269,16 +283,15 @@ void copy_recompressed(hid_t from,
     copy_members(from, from_path, to, path, 0);
 }
 
-void write_qmap(hid_t file, const RunResult& result, const std::string& scratch_directory) {
+void write_qmap(hid_t file, const RunResult& result) {
     const QMap& qmap = result.qmap;
     if (!result.config.transpose_qmap && file_holds(qmap)) {
         const h5::File source = h5::open_file(qmap.file);
-        copy_recompressed(source.id(), "/qmap", file, rp::qmap.path);
+        copy_recompressed(source.id(), qmap_group, file, rp::qmap.path);
     } else {
-        const ClaimedFile scratch(scratch_directory);
-        save_qmap(qmap, scratch.path(), true);
-        const h5::File source = h5::open_file(scratch.path());
-        copy_recompressed(source.id(), "/qmap", file, rp::qmap.path);
+        const h5::File source = memory_file();
+        write_qmap_group(qmap, source.id(), qmap_group);
+        copy_recompressed(source.id(), qmap_group, file, rp::qmap.path);
     }
     const h5::Group group = h5::open_group(file, rp::qmap.path);
     if (H5Aexists(group.id(), "hash") <= 0) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/result_file.hpp"
 
+#include "host/claimed_file.hpp"
 #include "host/errors.hpp"
 #include "host/h5.hpp"
-#include "host/claimed_file.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_reader.hpp"
 #include "host/result_write.hpp"
@@ -61,8 +61,11 @@ std::string result_stem(const RunConfig& config, const std::string& base) {
 
 /// Number 0 is the plain name, others `_results_N.hdf`.
 std::string numbered_path(const RunConfig& config, const std::string& stem, int number) {
-    const std::string ending = number == 0 ? "" : "_" + std::to_string(number);
-    return (fs::path(config.output) / (stem + ending + rp::result_extension)).string();
+    std::string name = stem;
+    if (number > 0) {
+        name.append(1, '_').append(std::to_string(number));
+    }
+    return (fs::path(config.output) / (name + rp::result_extension)).string();
 }
 
 constexpr int most_numbers = 1'000'000;
@@ -213,7 +216,7 @@ UnnormalizedSink& ResultFile::unnormalized(int n_lags, std::int64_t rows, std::i
 void ResultFile::write(const RunResult& result) {
     const hid_t file = state_->file.id();
     complete_entry(file, result);
-    write_qmap(file, result, state_->directory());
+    write_qmap(file, result);
     write_multitau(file, result);
     write_config(file, result, rp::multitau_config.path);
     write_scattering(file, result);

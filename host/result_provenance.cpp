@@ -336,7 +336,7 @@ void write_provenance(hid_t file, const RunResult& result) {
     }
     std::string line;
     for (const std::string& argument : arguments) {
-        line += (line.empty() ? "" : " ") + quoted(argument);
+        line.append(line.empty() ? 0 : 1, ' ').append(quoted(argument));
     }
     put_text(file, rp::rawdata_path, result.raw);
     put_text(file, rp::prov_program, rp::program_name);

@@ -27,9 +27,8 @@ std::string displace_metadata_xpcs(hid_t file);
 void complete_entry(hid_t file, const RunResult& result);
 
 /// /xpcs/qmap: the datasets of the q-map file as they are, with attributes, recompressed. From
-/// memory (through a scratch file in `scratch_directory`) if the file no longer holds the q-map
-/// that was used.
-void write_qmap(hid_t file, const RunResult& result, const std::string& scratch_directory);
+/// memory if the file no longer holds the q-map that was used, or it was transposed.
+void write_qmap(hid_t file, const RunResult& result);
 
 /// Copies a group member by member; compressed datasets get result_storage().
 void copy_recompressed(hid_t from, const std::string& from_path, hid_t to, const std::string& path);

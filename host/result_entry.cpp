@@ -175,12 +175,13 @@ void copy_dataset(const h5::Dataset& from, hid_t to, const std::string& path) {
                         " is beyond what a q-map can have");
     }
     std::vector<char> bytes(n * size);
-    const h5::Dataset copy = h5::create_dataset(to, path, type.id(), shape, result_storage());
+    h5::Dataset copy = h5::create_dataset(to, path, type.id(), shape, result_storage());
     if (n > 0) {
         h5::read_all(from, type.id(), bytes.data());
         h5::write_all(copy, type.id(), bytes.data());
     }
     copy_attributes(from.id(), copy.id());
+    copy.close();
 }
 
 bool holds_pointers(const h5::Type& type) {

@@ -68,6 +68,19 @@ std::string numbered_path(const RunConfig& config, const std::string& stem, int 
     return (fs::path(config.output) / (name + rp::result_extension)).string();
 }
 
+/// HDF5 tells the operating system's reason somewhere in a long line.
+[[noreturn]] void cannot_write(const std::string& name, const Error& error) {
+    const std::string text = error.what();
+    const std::string mark = "error message = '";
+    const std::size_t begin = text.find(mark);
+    if (error.code() != ExitCode::io || begin == std::string::npos) {
+        throw error;
+    }
+    const std::size_t first = begin + mark.size();
+    const std::string reason = text.substr(first, text.find('\'', first) - first);
+    throw Error(ExitCode::io, "result '" + printable(name) + "': cannot be written: " + reason);
+}
+
 constexpr int most_numbers = 1'000'000;
 
 [[noreturn]] void no_name_left(const std::string& stem) {
@@ -193,6 +206,21 @@ struct ResultFile::State {
     }
     std::string directory() const { return config.output.empty() ? "." : config.output; }
 
+    std::string name() const { return numbered_path(config, stem, 0); }
+
+    /// Marks it complete and closes it: the last moment at which writing can fail.
+    void close_file() {
+        if (sink) {
+            sink->close();
+        }
+        {
+            const h5::Group group = h5::open_group(file.id(), rp::xpcs.path);
+            h5::write_attribute(group.id(), rp::attribute_complete, std::int64_t{1});
+        }
+        h5::flush(file);
+        file.close();
+    }
+
     RunConfig config;
     std::string stem;
     ClaimedFile hidden;  // before the file: removed after it is closed
@@ -215,12 +243,16 @@ UnnormalizedSink& ResultFile::unnormalized(int n_lags, std::int64_t rows, std::i
 
 void ResultFile::write(const RunResult& result) {
     const hid_t file = state_->file.id();
-    complete_entry(file, result);
-    write_qmap(file, result);
-    write_multitau(file, result);
-    write_config(file, result, rp::multitau_config.path);
-    write_scattering(file, result);
-    write_provenance(file, result);
+    try {
+        complete_entry(file, result);
+        write_qmap(file, result);
+        write_multitau(file, result);
+        write_config(file, result, rp::multitau_config.path);
+        write_scattering(file, result);
+        write_provenance(file, result);
+    } catch (const Error& error) {
+        cannot_write(state_->name(), error);
+    }
     state_->written = true;
 }
 
@@ -229,15 +261,11 @@ std::string ResultFile::commit() {
     if (!state.written) {
         throw Error(ExitCode::internal, "result '" + state.stem + "': nothing was written");
     }
-    if (state.sink) {
-        state.sink->close();
+    try {
+        state.close_file();
+    } catch (const Error& error) {
+        cannot_write(state.name(), error);
     }
-    {
-        const h5::Group group = h5::open_group(state.file.id(), rp::xpcs.path);
-        h5::write_attribute(group.id(), rp::attribute_complete, std::int64_t{1});
-    }
-    h5::flush(state.file);
-    state.file.close();
     state.hidden.sync();
     std::string reason;
     if (!is_complete_result(state.hidden.path(), reason)) {

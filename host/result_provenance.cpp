@@ -97,14 +97,14 @@ class GroupWriter {
     GroupWriter(hid_t file, const std::string& path) : group_(h5::require_group(file, path)) {}
 
     void number(const char* name, std::int64_t value, const char* unit = "") const {
-        h5::describe(h5::write_scalar<std::int64_t>(group_.id(), name, value).id(), unit, "");
+        finish(h5::write_scalar<std::int64_t>(group_.id(), name, value), unit);
     }
     void real(const char* name, double value, const char* unit = "") const {
-        h5::describe(h5::write_scalar<double>(group_.id(), name, value).id(), unit, "");
+        finish(h5::write_scalar<double>(group_.id(), name, value), unit);
     }
     void truth(const char* name, bool value) const { h5::write_boolean(group_.id(), name, value); }
     void text(const char* name, const std::string& value) const {
-        h5::write_string(group_.id(), name, to_utf8(value));
+        finish(h5::write_string(group_.id(), name, to_utf8(value)));
     }
     hid_t id() const { return group_.id(); }
 
@@ -122,16 +122,17 @@ std::vector<std::string> all_utf8(const std::vector<std::string>& values) {
 
 template <class T>
 void put(hid_t file, const ResultPath& path, const std::vector<T>& values, const h5::Shape& shape) {
-    const h5::Dataset dataset = h5::write<T>(file, path.path, values, shape, result_storage());
-    h5::describe(dataset.id(), path.unit, path.description);
+    finish(h5::write<T>(file, path.path, values, shape, result_storage()),
+           path.unit,
+           path.description);
 }
 
 void put_text(hid_t file, const ResultPath& path, const std::string& value) {
-    h5::describe(h5::write_string(file, path.path, to_utf8(value)).id(), "", path.description);
+    finish(h5::write_string(file, path.path, to_utf8(value)), "", path.description);
 }
 
 void put_texts(hid_t file, const ResultPath& path, const std::vector<std::string>& values) {
-    h5::describe(h5::write_strings(file, path.path, all_utf8(values)).id(), "", path.description);
+    finish(h5::write_strings(file, path.path, all_utf8(values)), "", path.description);
 }
 
 double total_seconds(const RunResult& result) {
@@ -176,7 +177,7 @@ void write_options(const GroupWriter& group, const RunConfig& config) {
     group.text("engine", to_string(config.engine));
     group.text("overflow", config.overflow);
     if (config.raw.size() > 1) {
-        h5::write_strings(group.id(), "raw", all_utf8(config.raw));
+        finish(h5::write_strings(group.id(), "raw", all_utf8(config.raw)));
     } else {
         group.text("raw", config.raw.empty() ? "" : config.raw.front());
     }
@@ -185,7 +186,7 @@ void write_options(const GroupWriter& group, const RunConfig& config) {
         if (bins.empty()) {
             group.text("dq_selection", config.dq_selection);
         } else {
-            h5::write<std::int64_t>(group.id(), "dq_selection", bins);
+            finish(h5::write<std::int64_t>(group.id(), "dq_selection", bins));
         }
     }
 }
@@ -240,8 +241,8 @@ void write_counts(hid_t file, const RunResult& result) {
     group.number("dropped_pixels_in_gap", pixels.in_gap);
     group.number("labelled_outside_mask", pixels.labelled_outside_mask);
     group.number("split_static_bins", pixels.split_static_bins);
-    h5::write<std::uint32_t>(group.id(), "empty_dynamic_labels", pixels.empty_dynamic);
-    h5::write<std::uint32_t>(group.id(), "empty_static_labels", pixels.empty_static);
+    finish(h5::write<std::uint32_t>(group.id(), "empty_dynamic_labels", pixels.empty_dynamic));
+    finish(h5::write<std::uint32_t>(group.id(), "empty_static_labels", pixels.empty_static));
 }
 
 void write_inputs(hid_t file, const RunResult& result) {
@@ -355,9 +356,11 @@ void write_provenance(hid_t file, const RunResult& result) {
     put_text(file, rp::prov_qmap_hash, qmap_hash(result.qmap));
     put_text(file, rp::prov_metadata_file, result.metadata.file);
     put_texts(file, rp::prov_warnings, result.warnings);
-    const h5::Dataset memory = h5::write_scalar<std::int64_t>(
-        file, rp::prov_peak_memory.path, static_cast<std::int64_t>(result.peak_memory_bytes));
-    h5::describe(memory.id(), rp::prov_peak_memory.unit, rp::prov_peak_memory.description);
+    finish(h5::write_scalar<std::int64_t>(file,
+                                          rp::prov_peak_memory.path,
+                                          static_cast<std::int64_t>(result.peak_memory_bytes)),
+           rp::prov_peak_memory.unit,
+           rp::prov_peak_memory.description);
     write_stages(file, result);
     write_inputs(file, result);
     write_frames(file, result.frames);

@@ -15,8 +15,9 @@ namespace rp = result_path;
 
 template <class T>
 void put(hid_t file, const ResultPath& path, const std::vector<T>& values, const h5::Shape& shape) {
-    const h5::Dataset dataset = h5::write<T>(file, path.path, values, shape, result_storage());
-    h5::describe(dataset.id(), path.unit, path.description);
+    finish(h5::write<T>(file, path.path, values, shape, result_storage()),
+           path.unit,
+           path.description);
 }
 
 template <class T>
@@ -68,6 +69,11 @@ void write_partial(hid_t file, const PartialG2& partial, std::size_t n_lags, std
 }
 
 }  // namespace
+
+void finish(h5::Dataset dataset, const std::string& unit, const std::string& description) {
+    h5::describe(dataset.id(), unit, description);
+    dataset.close();
+}
 
 h5::Storage result_storage() {
     h5::Storage storage;

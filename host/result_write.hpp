@@ -16,6 +16,9 @@ namespace xpcs {
 /// gzip with shuffle above 8192 elements, chunks of at most 1 MiB: any HDF5 reader opens it.
 h5::Storage result_storage();
 
+/// Adds unit and description and closes, so that a full disk is found out at once.
+void finish(h5::Dataset dataset, const std::string& unit = "", const std::string& description = "");
+
 /// Valid UTF-8 without zero bytes; every other byte becomes the four characters \xNN.
 std::string to_utf8(std::string_view bytes);
 

@@ -40,7 +40,7 @@ std::string fault_of(const std::string& path) {
     const h5::File file = h5::open_file(path);
     const hid_t id = file.id();
     const bool multitau = h5::is_dataset(id, rp::g2.path);
-    const bool twotime = h5::is_group(id, rp::twotime_maps.path);
+    const bool twotime = has_twotime_group(file);
     if (!multitau && !twotime) {
         return std::string("neither ") + rp::g2.path + " nor " + rp::twotime_maps.path;
     }
@@ -62,17 +62,24 @@ std::string fault_of(const std::string& path) {
     if (reader.data().has_multitau() != multitau) {
         return std::string(rp::g2.path) + " is empty";
     }
-    if (twotime && reader.data().two_time.n_maps == 0) {
-        return std::string(rp::twotime_maps.path) + " is empty";
+    const TwoTimeData& two = reader.data().two_time;
+    if (twotime && (two.n_maps == 0 || two.n_maps < two.processed_bins.size())) {
+        return std::string(rp::twotime_maps.path) + " has " + std::to_string(two.n_maps) + " of " +
+               std::to_string(two.processed_bins.size()) + " maps";
     }
     return "";
 }
 
 }  // namespace
 
+bool has_twotime_group(const h5::File& file) {
+    return h5::is_group(file.id(), rp::twotime_maps.path) ||
+           h5::is_dataset(file.id(), rp::twotime_g2.path);
+}
+
 bool looks_like_result(const h5::File& file) {
     const hid_t id = file.id();
-    if (h5::is_dataset(id, rp::g2.path) || h5::is_group(id, rp::twotime_maps.path)) {
+    if (h5::is_dataset(id, rp::g2.path) || has_twotime_group(file)) {
         return true;
     }
     const ExchangePaths old = exchange_paths(id);

@@ -172,6 +172,9 @@ std::vector<std::pair<std::int64_t, std::string>>
 numbered_maps(hid_t file, const std::string& group, const std::string& start) {
     constexpr std::size_t most_maps = 100'000;
     std::vector<std::pair<std::int64_t, std::string>> maps;
+    if (!h5::is_group(file, group)) {
+        return maps;
+    }
     for (const h5::Child& child : h5::children(file, group)) {
         const std::string digits =
             child.name.starts_with(start) ? child.name.substr(start.size()) : "";
@@ -250,28 +253,31 @@ Matrix read_averaged_map(hid_t file, const std::string& path, std::int64_t large
 
 void read_two_time(hid_t file, ResultData& data, std::vector<std::string>& map_paths) {
     TwoTimeData& two = data.two_time;
-    for (auto& [number, path] :
-         numbered_maps(file, rp::twotime_maps.path, leaf(rp::twotime_map.path))) {
-        map_paths.push_back(path);
-    }
-    two.n_maps = map_paths.size();
     if (h5::is_dataset(file, rp::processed_bins.path)) {
         two.processed_bins = h5::read<std::int64_t>(file, rp::processed_bins.path, longest_text);
     }
-    if (two.processed_bins.size() != two.n_maps) {
-        throw Error(ExitCode::data,
-                    data.path + ": " + std::to_string(two.n_maps) + " two-time maps, " +
-                        std::to_string(two.processed_bins.size()) + " bins in " +
-                        rp::processed_bins.path);
+    const auto n_bins = static_cast<std::int64_t>(two.processed_bins.size());
+    for (auto& [number, path] :
+         numbered_maps(file, rp::twotime_maps.path, leaf(rp::twotime_map.path))) {
+        if (number < 1 || number > n_bins) {
+            throw Error(ExitCode::data,
+                        h5::name_of(file, path) + ": " + std::to_string(n_bins) + " bins in " +
+                            rp::processed_bins.path);
+        }
+        map_paths.push_back(path);
+        two.map_bins.push_back(two.processed_bins[static_cast<std::size_t>(number - 1)]);
     }
-    if (two.n_maps == 0) {
-        return;
+    two.n_maps = map_paths.size();
+    if (two.n_maps > 0) {
+        two.n_frames = side_of_map(file, map_paths.front());
     }
-    two.n_frames = side_of_map(file, map_paths.front());
     if (h5::is_dataset(file, rp::twotime_g2.path)) {
         const h5::Dataset dataset = h5::open_dataset(file, rp::twotime_g2.path);
         const h5::Shape shape = h5::shape_of(dataset);
-        const h5::Shape expected{static_cast<hsize_t>(two.n_frames), two.n_maps};
+        if (two.n_maps == 0 && shape.size() == 2) {
+            two.n_frames = static_cast<std::int64_t>(shape[0]);
+        }
+        const h5::Shape expected{static_cast<hsize_t>(two.n_frames), two.processed_bins.size()};
         if (shape != expected) {
             throw Error(ExitCode::data,
                         h5::name_of(file, rp::twotime_g2.path) + ": shape " + h5::to_string(shape) +
@@ -279,7 +285,7 @@ void read_two_time(hid_t file, ResultData& data, std::vector<std::string>& map_p
         }
         two.g2.values = h5::read<double>(dataset, std::uint64_t{1} << 30);
         two.g2.rows = two.n_frames;
-        two.g2.cols = static_cast<std::int64_t>(two.n_maps);
+        two.g2.cols = n_bins;
     }
     for (std::int64_t lag = 0; lag < two.n_frames; ++lag) {
         two.delay_s.push_back(static_cast<double>(lag) * data.step_s());
@@ -349,6 +355,7 @@ void read_exchange_maps(hid_t file,
     }
     for (auto& [number, path] : numbered_maps(file, paths.maps, "g2_")) {
         data.two_time.processed_bins.push_back(number);
+        data.two_time.map_bins.push_back(number);
         map_paths.push_back(path);
     }
     data.two_time.n_maps = map_paths.size();

@@ -244,8 +244,7 @@ ResultReader::ResultReader(const std::string& path) : file_(h5::open_file(path))
                     "'" + printable(path) + "': no result: neither " + rp::g2.path + " nor " +
                         rp::twotime_maps.path + " nor an older layout");
     }
-    const bool current =
-        h5::is_dataset(file_.id(), rp::g2.path) || h5::is_group(file_.id(), rp::twotime_maps.path);
+    const bool current = h5::is_dataset(file_.id(), rp::g2.path) || has_twotime_group(file_);
     current ? read_xpcs() : read_exchange();
 }
 
@@ -279,7 +278,7 @@ void ResultReader::read_xpcs() {
     read_intensity(file, rp::intensity.path, 0, data_);
     image_path_ = rp::scattering_2d.path;
     read_shape(file, image_path_, data_);
-    if (h5::is_group(file, rp::twotime_maps.path)) {
+    if (has_twotime_group(file_)) {
         data_.analysis_types.emplace_back("Twotime");
         read_two_time(file, data_, map_paths_);
     }

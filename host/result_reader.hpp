@@ -58,10 +58,11 @@ struct OneTimeData {
 };
 
 struct TwoTimeData {
-    std::vector<std::int64_t> processed_bins;  ///< dynamic label of each map
-    std::size_t n_maps = 0;
+    std::vector<std::int64_t> processed_bins;  ///< dynamic label of each column of g2
+    std::vector<std::int64_t> map_bins;        ///< [n_maps] dynamic label of each map in the file
+    std::size_t n_maps = 0;     ///< all processed bins, or fewer if some were removed
     std::int64_t n_frames = 0;  ///< side of a map
-    Matrix g2;                  ///< [n_frames][n_maps]; row = lag in frames
+    Matrix g2;                  ///< [n_frames][processed_bins]; row = lag in frames
     std::vector<double> delay_s;
 };
 
@@ -88,7 +89,7 @@ struct ResultData {
     std::vector<std::string> warnings;
 
     bool has_multitau() const { return !one_time.g2.empty(); }
-    bool has_twotime() const { return two_time.n_maps > 0; }
+    bool has_twotime() const { return two_time.n_maps > 0 || !two_time.g2.empty(); }
     /// Centre of dynamic bin `label` (from 1) along map axis 0 (q) or 1 (phi); NaN if not known.
     double dynamic_centre(std::int64_t label, int axis) const;
     /// Seconds of one step of delay_list; NaN if not known.
@@ -126,6 +127,9 @@ class ResultReader {
 /// True if the file is a complete result with everything that its analyses need; else `reason` says
 /// what is missing. Never throws for a bad or missing file.
 bool is_complete_result(const std::string& path, std::string& reason);
+
+/// Two-time correlation in the current layout: the maps, or at least the means of their diagonals.
+bool has_twotime_group(const h5::File& file);
 
 /// True if the file is HDF5 and holds the result groups of one of the layouts.
 bool looks_like_result(const h5::File& file);

@@ -28,6 +28,9 @@ std::unique_lock<std::recursive_mutex> lock() {
 void register_filters() {
     static const bool once = [] {
         const auto held = lock();
+        // Files are closed by their owners. What a full disk left open would be flushed once more
+        // at exit, and that crashes inside the library.
+        H5dont_atexit();
         H5open();
         H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
         register_lzf_filter();

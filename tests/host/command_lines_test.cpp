@@ -17,9 +17,12 @@ using namespace xpcs;
 using ::testing::HasSubstr;
 using xpcs::testing::TempDir;
 
-using Run = int (*)(const CommandArgs&);
+using CommandFunction = int (*)(const CommandArgs&);
 
-void expect_refused(Run run, const CommandArgs& args, ExitCode code, const std::string& part) {
+void expect_refused(CommandFunction run,
+                    const CommandArgs& args,
+                    ExitCode code,
+                    const std::string& part) {
     try {
         run(args);
         FAIL() << "accepted; expected a message with " << part;
@@ -29,7 +32,7 @@ void expect_refused(Run run, const CommandArgs& args, ExitCode code, const std::
     }
 }
 
-std::string output_of(Run run, const CommandArgs& args) {
+std::string output_of(CommandFunction run, const CommandArgs& args) {
     ::testing::internal::CaptureStdout();
     EXPECT_EQ(run(args), 0);
     return ::testing::internal::GetCapturedStdout();
@@ -146,7 +149,7 @@ TEST(CommandLines, SimulateRefuses) {
 }
 
 TEST(CommandLines, HelpFits80Columns) {
-    for (const Run run : {&cmd_simulate, &cmd_make_qmap}) {
+    for (const CommandFunction run : {&cmd_simulate, &cmd_make_qmap}) {
         std::istringstream lines(output_of(run, {"--help"}));
         int n = 0;
         for (std::string line; std::getline(lines, line); ++n) {

@@ -410,8 +410,11 @@ double occupancy_of(const DenseChunk& chunk, const Partition& partition) {
     }
 }
 
-PixelSeries::PixelSeries(const Partition& partition, const SeriesRange& range, bool dense)
-    : partition_(&partition), range_(range), dense_(dense) {
+PixelSeries::PixelSeries(const Partition& partition,
+                         const SeriesRange& range,
+                         bool dense,
+                         bool keep)
+    : partition_(&partition), range_(range), dense_(dense), keep_(keep) {
     range_.end_tile = std::min(range.end_tile, n_tiles(partition));
     range_.first_tile = std::min(range.first_tile, range_.end_tile);
 }
@@ -461,6 +464,7 @@ void PixelSeries::append(SeriesPiece&& piece) {
                                                                 : 0xFFFFFFFFU;
         largest_sample_ = std::max(largest_sample_, largest);
     }
+    if (!keep_) return;
     memory_bytes_ += piece.memory_bytes();
     pieces_.push_back(std::move(piece));
 }
@@ -540,6 +544,31 @@ void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
             equal += frame[i] == frame[i - 1];
     }
     out.duplicates = equal;
+}
+
+void PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {
+    TileEvents events;
+    std::vector<std::uint32_t> row(dense_ ? frame_photons_.size() : 0);
+    for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
+        const std::int64_t first = first_slot(tile);
+        const std::uint8_t* mark = marked.data() + first;
+        const std::int64_t n = end_slot(tile) - first;
+        if (std::find(mark, mark + n, 1) == mark + n) continue;
+        if (!dense_) gather(tile, events);
+        for (std::int64_t p = 0; p < n; ++p) {
+            if (mark[p] == 0) continue;
+            if (dense_) {
+                gather_row(first + p, static_cast<std::int64_t>(row.size()), row.data());
+                for (std::size_t f = 0; f < row.size(); ++f) frame_photons_[f] -= row[f];
+                continue;
+            }
+            for (std::uint32_t i = events.begin[static_cast<std::size_t>(p)];
+                 i < events.begin[static_cast<std::size_t>(p) + 1];
+                 ++i) {
+                frame_photons_[events.frame[i]] -= events.count[i];
+            }
+        }
+    }
 }
 
 void PixelSeries::gather_row(std::int64_t slot, std::int64_t n, std::uint32_t* out) const {

@@ -96,7 +96,8 @@ struct TileEvents {
 
 class PixelSeries {
   public:
-    PixelSeries(const Partition& partition, const SeriesRange& range, bool dense);
+    /// `keep` false: pieces are counted and dropped, only frame sums and counts remain.
+    PixelSeries(const Partition& partition, const SeriesRange& range, bool dense, bool keep = true);
 
     /// Pieces come in file order; one caller at a time.
     void append(SeriesPiece&& piece);
@@ -118,6 +119,9 @@ class PixelSeries {
     /// Dense: no sample is larger (0xFF, 0xFFFF or 0xFFFFFFFF: the width that pieces needed).
     std::uint32_t largest_sample() const { return largest_sample_; }
 
+    /// Takes the photons of the marked pixels [n_kept] out of frame_photons().
+    void remove_from_frames(const std::vector<std::uint8_t>& marked);
+
     /// Slots of a tile: [first, end) of the kept pixels.
     std::int64_t first_slot(std::int64_t tile) const { return tile << tile_bits; }
     std::int64_t end_slot(std::int64_t tile) const;
@@ -133,6 +137,7 @@ class PixelSeries {
     const Partition* partition_;
     SeriesRange range_;
     bool dense_;
+    bool keep_;
     std::vector<SeriesPiece> pieces_;
     std::vector<std::uint64_t> frame_photons_;
     std::vector<std::uint8_t> overflow_;

@@ -25,7 +25,6 @@ struct GpuInfo {
     int index = 0;  ///< CUDA's number, after CUDA_VISIBLE_DEVICES
     std::string name;
     std::uint64_t total_bytes = 0;
-    std::uint64_t free_bytes = 0;
     int major = 0, minor = 0;  ///< compute capability
     std::string driver;        ///< newest CUDA version of the driver, e.g. "12.4"
 };
@@ -39,6 +38,8 @@ struct GpuProbe {
 namespace gpu {
 /// Never throws and never prints: any error means no GPU.
 GpuProbe probe() noexcept;
+/// Free memory of a GPU. Opens it, which takes a good part of a second; probe() does not.
+std::uint64_t free_bytes(int index);
 /// Runs a kernel of one thread and looks at its answer. Throws DeviceError naming the GPU and the
 /// reason (driver too old, no code for its architecture, device broken or in use).
 void check_works(int index);

@@ -17,6 +17,10 @@ GpuProbe probe() noexcept {
     }
 }
 
+std::uint64_t free_bytes(int index) {
+    throw DeviceError("GPU " + std::to_string(index) + ": " + absent);
+}
+
 void check_works(int index) {
     throw DeviceError("GPU " + std::to_string(index) + ": " + absent);
 }

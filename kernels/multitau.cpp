@@ -56,4 +56,10 @@ void MultitauSums::merge(const MultitauSums& later) {
     events_used += later.events_used;
 }
 
+MultitauSums
+multitau(const PixelSeries& series, const MultitauRequest& request, const Device& device) {
+    if (device.kind == Device::Kind::cpu) return cpu::multitau(series, request);
+    return gpu::multitau(series, request, device.indices);
+}
+
 }  // namespace xpcs

@@ -14,6 +14,7 @@
 // and any order. With weights, and for g2_err, sums are doubles added up in a fixed order.
 #pragma once
 
+#include "kernels/device.hpp"
 #include "kernels/frame_map.hpp"
 #include "kernels/hd.hpp"
 #include "kernels/lag_ladder.hpp"
@@ -81,6 +82,8 @@ struct MultitauRequest {
     /// to stop the run. Called from several threads.
     std::function<void(std::int64_t)> progress;
     double dense_neighbours = 0;  ///< 0 = default; see multitau_core::choose_dense_level
+    /// GPU: upper limit of the device memory used, per device; 0 = most of what is free.
+    std::uint64_t device_memory_bytes = 0;
 };
 
 /// What one pass over a range of tiles gives; passes over disjoint ranges merge with `+=`.
@@ -101,8 +104,18 @@ namespace cpu {
 MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request);
 }
 namespace gpu {
-/// The same on the current CUDA device.
+/// The same on the current CUDA device. Sums of counts are equal to those of the CPU, sums of
+/// doubles equal to rounding and the same in every run. Throws DeviceError, and DeviceOutOfMemory
+/// if not even one tile of 512 pixels fits.
 MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request);
+/// The same on several devices, given by their CUDA numbers: the same bytes as on one.
+MultitauSums multitau(const PixelSeries& series,
+                      const MultitauRequest& request,
+                      const std::vector<int>& devices);
 }  // namespace gpu
+
+/// On the device chosen by choose_device().
+MultitauSums
+multitau(const PixelSeries& series, const MultitauRequest& request, const Device& device);
 
 }  // namespace xpcs

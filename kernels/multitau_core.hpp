@@ -6,6 +6,7 @@
 #include "kernels/hd.hpp"
 #include "kernels/lag_ladder.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace xpcs::multitau_core {
@@ -76,6 +77,107 @@ XPCS_HD inline int choose_dense_level(std::int64_t n_events,
         ++level;
     }
     return level;
+}
+
+/// Where lag i of LagLadder::lags stands: its level and its blocks.
+XPCS_HD inline int lag_level(int lag) {
+    return lag < 8 ? 0 : (lag - 4) / 4;
+}
+XPCS_HD inline int lag_blocks(int lag) {
+    return lag < 8 ? lag + 1 : 5 + lag % 4;
+}
+/// The lag of `blocks` blocks on `level`, or -1 if the ladder has none.
+XPCS_HD inline int lag_index(int level, int blocks, int n_lags) {
+    if (blocks < first_blocks(level) || blocks > 8) return -1;
+    const int lag = first_lag(level) + blocks - first_blocks(level);
+    return lag < n_lags ? lag : -1;
+}
+
+/// The lags below `dense_level` that a pair of events feeds; -1 for none. A level ends with its
+/// last whole block.
+struct PairLags {
+    int a, b;
+};
+
+XPCS_HD inline PairLags
+pair_lags(std::uint32_t t0, std::uint32_t t1, std::int64_t n_frames, int n_lags, int dense_level) {
+    const PairSlots slots = pair_slots(t0, t1);
+    PairLags lags{-1, -1};
+    if (slots.level_a < dense_level && t1 >> slots.level_a < n_frames >> slots.level_a) {
+        lags.a = lag_index(slots.level_a, slots.blocks_a, n_lags);
+    }
+    if (slots.level_b >= 0 && slots.level_b < dense_level &&
+        t1 >> slots.level_b < n_frames >> slots.level_b) {
+        lags.b = lag_index(slots.level_b, slots.blocks_b, n_lags);
+    }
+    return lags;
+}
+
+/// One analysis frame of one pixel in a word: frame above, count below.
+XPCS_HD inline std::uint64_t pack_event(std::uint32_t frame, std::uint32_t count) {
+    return std::uint64_t{frame} << 32 | count;
+}
+
+/// A pixel's events, ascending in time; frames count from `origin`.
+struct EventSpan {
+    const std::uint64_t* words = nullptr;
+    std::uint32_t n = 0;
+    std::uint32_t origin = 0;
+
+    XPCS_HD std::uint32_t frame(std::uint32_t i) const {
+        return static_cast<std::uint32_t>(words[i] >> 32) - origin;
+    }
+    XPCS_HD std::uint32_t count(std::uint32_t i) const {
+        return static_cast<std::uint32_t>(words[i]);
+    }
+    /// First event at or after `t`, n if there is none.
+    XPCS_HD std::uint32_t lower_bound(std::int64_t t) const {
+        std::uint32_t first = 0, last = n;
+        while (first < last) {
+            const std::uint32_t middle = first + (last - first) / 2;
+            if (frame(middle) < t) {
+                first = middle + 1;
+            } else {
+                last = middle;
+            }
+        }
+        return first;
+    }
+};
+
+/// Photons in the earlier and in the later frames of a lag.
+struct WindowSums {
+    std::uint64_t past, future;
+};
+
+/// Counted from both ends, so it costs as many steps as there are events within the lag of an end.
+/// `total` is the sum of all counts.
+XPCS_HD inline WindowSums
+window_sums(const EventSpan& events, std::uint64_t total, int lag, std::int64_t n_frames) {
+    const int level = lag_level(lag);
+    const std::int64_t blocks = lag_blocks(lag);
+    const std::int64_t n_blocks = n_frames >> level;
+    std::uint64_t head = 0, tail = 0;
+    for (std::uint32_t i = 0; i < events.n && events.frame(i) < blocks << level; ++i)
+        head += events.count(i);
+    std::uint32_t i = events.n;
+    for (; i > 0 && events.frame(i - 1) >= n_blocks << level; --i)
+        total -= events.count(i - 1);
+    for (; i > 0 && events.frame(i - 1) >= (n_blocks - blocks) << level; --i)
+        tail += events.count(i - 1);
+    return {total - tail, total - head};
+}
+
+/// Pixel g2 = n G2 / (past future); `signal` false (and 0) where a window is empty.
+struct PixelRatio {
+    double value;
+    bool signal;
+};
+
+XPCS_HD inline PixelRatio pixel_ratio(double G2, double past, double future, double pairs) {
+    const double product = past * future;
+    if (!(product > 0)) return {0.0, false};
+    return {G2 * pairs / product, true};
 }
 
 }  // namespace xpcs::multitau_core

@@ -4,7 +4,7 @@
 #include "kernels/multitau.hpp"
 
 #include "kernels/bin_sums.hpp"
-#include "kernels/multitau.hpp"
+#include "kernels/multitau_plan.hpp"
 #include "kernels/multitau_scratch.hpp"
 
 #include <oneapi/tbb/blocked_range.h>
@@ -29,16 +29,6 @@
 #ifndef XPCS_MULTITAU_CPU_SHARED
 #define XPCS_MULTITAU_CPU_SHARED
 namespace xpcs {
-
-/// One stretch of analysis frames with a ladder of its own: the whole run, or a slice of it.
-struct Stretch {
-    LagLadder ladder;
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-    std::vector<double> pairs;  ///< [n_lags]
-    std::vector<std::vector<std::uint32_t>>
-        taken;  ///< [level][block], empty if no frame is left out
-};
 
 struct TileJob {
     const PixelSeries& series;
@@ -272,11 +262,6 @@ inline std::size_t select_events(const TileJob& job,
     return kept;
 }
 
-inline bool is_excluded(const MultitauRequest& request, std::int64_t slot) {
-    return request.excluded != nullptr && !request.excluded->empty() &&
-           (*request.excluded)[static_cast<std::size_t>(slot)] != 0;
-}
-
 void sparse_tile(const TileJob& job,
                  std::int64_t tile,
                  TileWorker& worker,
@@ -356,60 +341,6 @@ namespace {
 /// Measured on AVX-512 and AVX2: flat between 0.4 and 1.2 neighbours.
 constexpr double default_neighbours = 0.7;
 
-/// [level][block] frames that take part.
-std::vector<std::vector<std::uint32_t>> frames_taken(const LagLadder& ladder,
-                                                     const double* weight) {
-    std::vector<std::vector<std::uint32_t>> taken(static_cast<std::size_t>(ladder.n_levels));
-    for (int level = 0; level < ladder.n_levels; ++level) {
-        auto& blocks = taken[static_cast<std::size_t>(level)];
-        blocks.resize(static_cast<std::size_t>(ladder.n_blocks(level)));
-        for (std::size_t j = 0; j < blocks.size(); ++j) {
-            blocks[j] = level == 0 ? weight[j] > 0
-                                   : taken[static_cast<std::size_t>(level) - 1][2 * j] +
-                                         taken[static_cast<std::size_t>(level) - 1][2 * j + 1];
-        }
-    }
-    return taken;
-}
-
-Stretch make_stretch(std::int64_t begin, std::int64_t end, const FrameWeights* weights) {
-    Stretch stretch;
-    stretch.ladder = make_lag_ladder(end - begin);
-    stretch.begin = begin;
-    stretch.end = end;
-    for (const Lag& lag : stretch.ladder.lags) {
-        stretch.pairs.push_back(static_cast<double>(lag.n_pairs));
-    }
-    if (weights == nullptr || !weights->any_left_out) return stretch;
-    stretch.taken = frames_taken(stretch.ladder, weights->weight.data() + begin);
-    for (std::size_t i = 0; i < stretch.pairs.size(); ++i) {
-        const Lag& lag = stretch.ladder.lags[i];
-        const auto& blocks = stretch.taken[static_cast<std::size_t>(lag.level)];
-        std::uint64_t sum = 0;
-        for (std::int64_t j = 0; j < lag.n_pairs; ++j) {
-            sum += std::uint64_t{blocks[static_cast<std::size_t>(j)]} *
-                   blocks[static_cast<std::size_t>(j + lag.blocks)];
-        }
-        stretch.pairs[i] = static_cast<double>(sum) /
-                           static_cast<double>(std::int64_t{1} << (2 * std::min(lag.level, 30)));
-    }
-    return stretch;
-}
-
-std::vector<Stretch> make_stretches(const MultitauRequest& request,
-                                    std::vector<std::int64_t>& partial_begin) {
-    const std::int64_t n = request.frames.n_frames;
-    std::vector<Stretch> stretches{make_stretch(0, n, request.weights)};
-    for (int k = 0; k < request.n_partial; ++k) {
-        const std::int64_t begin = request.partial_cumulative ? 0 : n * k / request.n_partial;
-        const std::int64_t end = n * (k + 1) / request.n_partial;
-        stretches.push_back(make_stretch(begin, end, request.weights));
-        partial_begin.push_back(n * k / request.n_partial);
-    }
-    partial_begin.push_back(n);
-    return stretches;
-}
-
 TileWorker make_worker(const TileJob& job) {
     TileWorker worker;
     const Partition& partition = job.series.partition();
@@ -458,31 +389,6 @@ void run_tile(const TileJob& job,
     }
 }
 
-BinSums empty_sums(const TileJob& job, const Stretch& stretch) {
-    const Partition& partition = job.series.partition();
-    BinSums sums;
-    sums.ladder = stretch.ladder;
-    sums.n_static = partition.n_static;
-    sums.n_dynamic = partition.n_dynamic;
-    sums.weighted = job.request.weights != nullptr;
-    sums.pairs = stretch.pairs;
-    const std::size_t n_lags = stretch.pairs.size();
-    sums.G2.assign(partition.n_static * n_lags, 0);
-    sums.past = sums.G2;
-    sums.future = sums.G2;
-    sums.n_signal.assign(partition.n_dynamic * n_lags, 0);
-    sums.n_pixels.assign(partition.n_static, 0);
-    for (std::int64_t tile = job.series.first_tile(); tile < job.series.end_tile(); ++tile) {
-        for (std::int64_t s = job.series.first_slot(tile); s < job.series.end_slot(tile); ++s) {
-            const bool excluded = job.request.excluded != nullptr &&
-                                  !job.request.excluded->empty() &&
-                                  (*job.request.excluded)[static_cast<std::size_t>(s)] != 0;
-            sums.n_pixels[partition.static_bin[static_cast<std::size_t>(s)]] += excluded ? 0 : 1;
-        }
-    }
-    return sums;
-}
-
 }  // namespace
 
 namespace cpu {
@@ -491,9 +397,7 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
     MultitauSums out;
     TileJob job{series, request, make_stretches(request, out.partial_begin), 0, false};
     job.neighbours = request.dense_neighbours > 0 ? request.dense_neighbours : default_neighbours;
-    job.map_frames = request.frames.stride != 1 || request.frames.average != 1 ||
-                     request.frames.begin != series.range().begin_frame ||
-                     (!series.dense() && series.last_frame() >= request.frames.end());
+    job.map_frames = maps_frames(series, request);
     out.pixel_photons.assign(static_cast<std::size_t>(series.partition().n_kept()), 0);
 
     const std::int64_t first = series.first_tile();
@@ -532,7 +436,7 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
     out.segment_photons.assign(
         std::size_t{series.partition().n_static} * static_cast<std::size_t>(request.n_segments), 0);
     for (std::size_t k = 0; k < job.stretches.size(); ++k) {
-        BinSums sums = empty_sums(job, job.stretches[k]);
+        BinSums sums = empty_sums(series, request, job.stretches[k]);
         for (auto& worker : workers)
             worker->counts[k].add_to(sums);
         for (TileResult& tile : tiles) {

@@ -103,6 +103,8 @@ class PixelSeries {
     void append(SeriesPiece&& piece);
 
     bool dense() const { return dense_; }
+    /// Frames never decrease from record to record, so a stable sort by pixel keeps time order.
+    bool ordered() const { return ordered_; }
     const Partition& partition() const { return *partition_; }
     const SeriesRange& range() const { return range_; }
     std::int64_t first_tile() const { return range_.first_tile; }

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <ctime>
 #include <memory>
 #include <numeric>
@@ -43,7 +44,8 @@ struct Gathered {
 
 class MultitauRun {
   public:
-    MultitauRun(RunSetup& setup, ResultFile& file) : setup_(setup), result_(setup.result), file_(file) {}
+    MultitauRun(RunSetup& setup, ResultFile& file)
+        : setup_(setup), result_(setup.result), file_(file) {}
     void run();
 
   private:
@@ -122,8 +124,7 @@ void MultitauRun::add_frames(const ReadResult& read, std::vector<std::uint64_t>&
     const std::vector<std::uint64_t>& in = read.series.frame_photons();
     for (std::size_t f = 0; f < in.size(); ++f) {
         if (in[f] == 0) continue;
-        const std::int64_t t =
-            map_(read.series.range().begin_frame + static_cast<std::int64_t>(f));
+        const std::int64_t t = map_(read.series.range().begin_frame + static_cast<std::int64_t>(f));
         if (t != FrameMap::left_out) photons[static_cast<std::size_t>(t)] += in[f];
     }
 }
@@ -308,38 +309,40 @@ void MultitauRun::judge_counts() {
     const std::string& raw = result_.raw;
     if (counts.no_signal) Log::warning(raw + ": no photon on the kept pixels; all g2 are NaN");
     if (counts.overflow_samples > 0) {
-        Log::warning(fmt::format("{}: {} samples without data (all ones){}",
-                                 raw,
-                                 counts.overflow_samples,
-                                 counts.overflow_pixels > 0
-                                     ? fmt::format("; {} pixels are left out of the whole run",
-                                                   counts.overflow_pixels)
-                                     : std::string("; left out frame by frame")));
+        Log::warning(fmt::format(
+            "{}: {} samples without data (all ones){}",
+            raw,
+            counts.overflow_samples,
+            counts.overflow_pixels > 0
+                ? fmt::format("; {} pixels are left out of the whole run", counts.overflow_pixels)
+                : std::string("; left out frame by frame")));
     }
     if (!result_.source.sparse) return;
     const DecodeCounts& decode = counts.decode;
     if (counts.occupancy > 0.03) {
-        Log::warning(fmt::format("{}: occupancy {:.3g}; above 0.03 dense frames are the smaller file",
-                                 raw,
-                                 counts.occupancy));
+        Log::warning(
+            fmt::format("{}: occupancy {:.3g}; above 0.03 dense frames are the smaller file",
+                        raw,
+                        counts.occupancy));
     }
     if (decode.out_of_order > 0) {
-        Log::warning(fmt::format("{}: {} records out of frame order, sorted", raw, decode.out_of_order));
+        Log::warning(
+            fmt::format("{}: {} records out of frame order, sorted", raw, decode.out_of_order));
     }
     if (decode.zero_count > 0) {
         Log::info(fmt::format("{}: {} records of count 0 dropped", raw, decode.zero_count));
     }
     if (decode.bad_index > 0) {
-        Log::warning(fmt::format(
-            "{}: {} records beyond the detector dropped (--drop-bad-index)", raw, decode.bad_index));
+        Log::warning(fmt::format("{}: {} records beyond the detector dropped (--drop-bad-index)",
+                                 raw,
+                                 decode.bad_index));
     }
     if (decode.counter_wraps > 0) {
         Log::info(fmt::format("{}: the frame counter wrapped {} times", raw, decode.counter_wraps));
     }
     if (counts.duplicates * 100 > counts.events_kept) {
-        Log::warning(fmt::format("{}: {} records share pixel and frame with another (summed)",
-                                 raw,
-                                 counts.duplicates));
+        Log::warning(fmt::format(
+            "{}: {} records share pixel and frame with another (summed)", raw, counts.duplicates));
     }
     const std::pair<int, std::int64_t> maxima[] = {{3, decode.at_maximum_3},
                                                    {15, decode.at_maximum_15},
@@ -350,11 +353,12 @@ void MultitauRun::judge_counts() {
         counts.saturation_level = level;
         counts.saturated_fraction =
             static_cast<double>(events) / static_cast<double>(decode.records);
-        Log::warning(fmt::format("{}: {:.3g} of the events have the largest count {}; the counter may "
-                                 "saturate there",
-                                 raw,
-                                 counts.saturated_fraction,
-                                 level));
+        Log::warning(
+            fmt::format("{}: {:.3g} of the events have the largest count {}; the counter may "
+                        "saturate there",
+                        raw,
+                        counts.saturated_fraction,
+                        level));
     }
 }
 
@@ -386,14 +390,15 @@ void MultitauRun::find_hot_pixels() {
     named.erase(std::unique(named.begin(), named.end()), named.end());
     if (!named.empty()) {
         const HotPixel& first = result_.hot_pixels.front();
-        Log::warning(fmt::format("{}: one pixel holds more than 10 % of the counts in dynamic bin {} "
-                                 "(pixel row {} column {}: {:.0f} % of bin {})",
-                                 result_.raw,
-                                 fmt::join(named, ", "),
-                                 first.row,
-                                 first.col,
-                                 100 * first.share_of_bin,
-                                 first.dynamic_label));
+        Log::warning(
+            fmt::format("{}: one pixel holds more than 10 % of the counts in dynamic bin {} "
+                        "(pixel row {} column {}: {:.0f} % of bin {})",
+                        result_.raw,
+                        fmt::join(named, ", "),
+                        first.row,
+                        first.col,
+                        100 * first.share_of_bin,
+                        first.dynamic_label));
     }
 }
 
@@ -405,7 +410,8 @@ void run_multitau(RunSetup& setup, ResultFile& file) {
 
 std::string run_report(const RunResult& result) {
     double total = 0;
-    for (const auto& stage : result.stage_s) total += stage.second;
+    for (const auto& stage : result.stage_s)
+        total += stage.second;
     const RunCounts& counts = result.counts;
     return fmt::format("{}: {} events ({} photons) kept, {} masked, {} outside the frames, {} "
                        "duplicates; {} frames, occupancy {:.3g}; {:.2f} s, {}",

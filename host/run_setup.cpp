@@ -36,7 +36,7 @@ std::string host_name() {
 std::vector<InputFile> stat_inputs(const std::vector<std::string>& paths) {
     std::vector<InputFile> inputs;
     for (const std::string& path : paths) {
-        struct stat info{};
+        struct stat info {};
         if (path.empty() || stat(path.c_str(), &info) != 0) continue;
         inputs.push_back({path, static_cast<std::uint64_t>(info.st_size), utc(info.st_mtime)});
     }
@@ -46,15 +46,17 @@ std::vector<InputFile> stat_inputs(const std::vector<std::string>& paths) {
 Metadata metadata_of(const RunConfig& config, const std::string& raw) {
     Metadata metadata;
     if (!config.no_metadata) metadata = load_metadata(find_metadata(raw, config.metadata));
-    for (const std::string& warning : metadata.warnings) Log::warning(warning);
+    for (const std::string& warning : metadata.warnings)
+        Log::warning(warning);
     return metadata;
 }
 
 double frame_time_of(const RunConfig& config, const Metadata& metadata) {
     if (config.frame_time_s > 0) return config.frame_time_s;
     if (metadata.frame_time_s > 0) return metadata.frame_time_s;
-    Log::warning((metadata.file.empty() ? std::string("no metadata") : metadata.file) +
-                 ": no frame_time above 0; delays are in frames only (--frame-time SECONDS gives it)");
+    Log::warning(
+        (metadata.file.empty() ? std::string("no metadata") : metadata.file) +
+        ": no frame_time above 0; delays are in frames only (--frame-time SECONDS gives it)");
     return 0;
 }
 
@@ -78,9 +80,8 @@ void report_partition(const QMap& qmap, const PartitionReport& report) {
                                  report.empty_static.front()));
     }
     if (report.split_static_bins > 0) {
-        Log::info(fmt::format("{}: {} static bins added by --split-static",
-                              qmap.file,
-                              report.split_static_bins));
+        Log::info(fmt::format(
+            "{}: {} static bins added by --split-static", qmap.file, report.split_static_bins));
     }
 }
 
@@ -150,9 +151,12 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
     setup.memory_bytes = static_cast<std::uint64_t>(room);
     setup.plan.host_memory_bytes = static_cast<std::uint64_t>(
         fixed + estimate.series_bytes / static_cast<double>(setup.ranges));
-    if (setup.device.kind == DeviceKind::gpu) {
+    if (setup.device.kind == Device::Kind::gpu) {
+        // Packed records, sort keys and values twice over; batches of tiles keep it within the
+        // device.
         setup.plan.device_memory_bytes = static_cast<std::uint64_t>(
-            std::min(6 * estimate.series_bytes, static_cast<double>(setup.device.memory_bytes)));
+            std::min(6 * estimate.series_bytes,
+                     0.9 * static_cast<double>(gpu::free_bytes(setup.device.indices.front()))));
     }
 }
 
@@ -175,7 +179,7 @@ void fill_plan(const RunConfig& config, RunSetup& setup) {
         }
     }
     plan.engine = result.engine;
-    plan.device = setup.device.description;
+    plan.device = result.device;
     plan.output = planned_result_path(config, setup.base);
     plan.warnings = Log::warnings();
 }
@@ -216,10 +220,9 @@ void StageClock::lap(const std::string& stage) {
 }
 
 std::string RunSetup::headline() const {
-    const std::string frames_text =
-        result.frames.n_frames > 0
-            ? fmt::format("{} frames", result.frames.n_frames)
-            : std::string("frames as found");
+    const std::string frames_text = result.frames.n_frames > 0
+                                        ? fmt::format("{} frames", result.frames.n_frames)
+                                        : std::string("frames as found");
     return fmt::format("{}: {}, {} x {} pixels ({} kept), {}, {} dynamic and {} static bins, {} "
                        "engine on {}{}",
                        printable(result.raw),
@@ -231,7 +234,7 @@ std::string RunSetup::headline() const {
                        partition.n_dynamic,
                        partition.n_static,
                        result.engine,
-                       device.description,
+                       result.device,
                        ranges > 1 ? fmt::format(", in {} passes", ranges) : std::string());
 }
 
@@ -243,8 +246,12 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     result.raw = raw;
     result.started = utc(std::time(nullptr));
     result.host_name = host_name();
-    setup.device = choose_device(device_of(config), config.threads);
+    setup.device = choose_device(device_of(config));
     result.device = setup.device.description;
+    if (setup.device.kind == Device::Kind::cpu) {
+        result.device = fmt::format("cpu ({} threads)",
+                                    config.threads > 0 ? config.threads : default_threads());
+    }
 
     setup.read.raw = raw;
     setup.read.source.dataset = config.dataset;
@@ -262,10 +269,12 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
 
     result.qmap = load_qmap(config.qmap);
     if (config.transpose_qmap) transpose(result.qmap);
-    for (const std::string& warning : result.qmap.warnings) Log::warning(warning);
+    for (const std::string& warning : result.qmap.warnings)
+        Log::warning(warning);
     source->set_shape(result.qmap.rows, result.qmap.cols);
     result.source = source->info();
-    for (const std::string& warning : result.source.warnings) Log::warning(warning);
+    for (const std::string& warning : result.source.warnings)
+        Log::warning(warning);
     setup.read.rows = result.qmap.rows;
     setup.read.cols = result.qmap.cols;
 
@@ -293,11 +302,12 @@ std::int64_t frames_in_file(const RunConfig& config, const SourceInfo& source, s
     if (!source.sparse) return seen;
     if (config.n_frames > 0) {
         if (config.n_frames < seen) {
-            Log::warning(fmt::format("{}: photons up to frame {}, but --n-frames is {}; later frames "
-                                     "are left out",
-                                     source.files.front(),
-                                     last,
-                                     config.n_frames));
+            Log::warning(
+                fmt::format("{}: photons up to frame {}, but --n-frames is {}; later frames "
+                            "are left out",
+                            source.files.front(),
+                            last,
+                            config.n_frames));
         }
         return config.n_frames;
     }

@@ -33,8 +33,8 @@ struct RunSetup {
     std::string base;  ///< of the result's name
     Device device;
     ReadOptions read;
-    SeriesRange frames;    ///< frames to be read; all tiles
-    std::int64_t ranges = 1;  ///< passes over the file, each with a share of the tiles
+    SeriesRange frames;              ///< frames to be read; all tiles
+    std::int64_t ranges = 1;         ///< passes over the file, each with a share of the tiles
     std::uint64_t memory_bytes = 0;  ///< budget of a pass
     Plan plan;
 

@@ -30,10 +30,8 @@ struct Work {
     DecodeCounts counts;
 };
 
-SeriesPiece make_piece_of(Work& work,
-                          const Partition& partition,
-                          const SeriesRange& range,
-                          bool dense_rows) {
+SeriesPiece
+make_piece_of(Work& work, const Partition& partition, const SeriesRange& range, bool dense_rows) {
     if (const auto* events = std::get_if<EventChunk>(&work.chunk)) {
         return make_piece(*events, partition, range, work.scratch);
     }
@@ -52,13 +50,17 @@ std::unique_ptr<FrameSource> open_selected(const ReadOptions& options, const Ser
 
 }  // namespace
 
+int default_threads() {
+    return tbb::info::default_concurrency();
+}
+
 ReadResult
 read_series(const ReadOptions& options, const Partition& partition, const SeriesRange& range) {
     const std::unique_ptr<FrameSource> source = open_selected(options, range);
     ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, 0};
     Progress progress("reading", options.progress);
 
-    const int threads = options.threads > 0 ? options.threads : tbb::info::default_concurrency();
+    const int threads = options.threads > 0 ? options.threads : default_threads();
     const auto tokens = static_cast<std::size_t>(2 * threads + 1);
     std::vector<std::unique_ptr<Work>> pool;
     tbb::concurrent_bounded_queue<Work*> idle;
@@ -88,7 +90,8 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
         return work;
     };
     const auto append = [&](Work* work) {
-        progress.add(work->piece.counts.events, static_cast<std::int64_t>(work->block.bytes.size()));
+        progress.add(work->piece.counts.events,
+                     static_cast<std::int64_t>(work->block.bytes.size()));
         progress.set_fraction(source->fraction_read());
         out.decode += work->counts;
         out.series.append(std::move(work->piece));
@@ -109,9 +112,8 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
     return out;
 }
 
-DenseProbe probe_dense(const ReadOptions& options,
-                       const Partition& partition,
-                       const SeriesRange& range) {
+DenseProbe
+probe_dense(const ReadOptions& options, const Partition& partition, const SeriesRange& range) {
     const std::unique_ptr<FrameSource> source = open_selected(options, range);
     Work work;
     DenseProbe probe;

@@ -18,9 +18,12 @@ struct ReadOptions {
     bool dense_rows = false;          ///< keep whole frames as rows instead of events
     int threads = 0;                  ///< 0 = all
     std::string progress = "auto";
-    std::uint64_t memory_limit = 0;   ///< bytes of the series; 0 = none
-    bool keep = true;                 ///< false: only frame sums and counts
+    std::uint64_t memory_limit = 0;  ///< bytes of the series; 0 = none
+    bool keep = true;                ///< false: only frame sums and counts
 };
+
+/// Threads that a run uses unless told.
+int default_threads();
 
 /// Thrown where the series outgrows ReadOptions::memory_limit; the caller takes fewer tiles.
 struct SeriesTooLarge {};
@@ -41,8 +44,7 @@ struct DenseProbe {
     double occupancy = 0;
     std::uint32_t sample_bytes = 1;  ///< that rows will need
 };
-DenseProbe probe_dense(const ReadOptions& options,
-                       const Partition& partition,
-                       const SeriesRange& range);
+DenseProbe
+probe_dense(const ReadOptions& options, const Partition& partition, const SeriesRange& range);
 
 }  // namespace xpcs

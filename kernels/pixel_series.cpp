@@ -559,7 +559,8 @@ void PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {
             if (mark[p] == 0) continue;
             if (dense_) {
                 gather_row(first + p, static_cast<std::int64_t>(row.size()), row.data());
-                for (std::size_t f = 0; f < row.size(); ++f) frame_photons_[f] -= row[f];
+                for (std::size_t f = 0; f < row.size(); ++f)
+                    frame_photons_[f] -= row[f];
                 continue;
             }
             for (std::uint32_t i = events.begin[static_cast<std::size_t>(p)];

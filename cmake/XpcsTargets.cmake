@@ -27,6 +27,16 @@ if(GIT_FOUND)
   if(XPCS_COMMIT_RC EQUAL 0)
     set(XPCS_COMMIT ${XPCS_COMMIT_FOUND})
   endif()
+  # A new commit configures anew; otherwise results would name the commit of the first build.
+  execute_process(
+    COMMAND ${GIT_EXECUTABLE} rev-parse --git-path logs/HEAD
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    OUTPUT_VARIABLE XPCS_HEAD_LOG
+    OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  get_filename_component(XPCS_HEAD_LOG "${XPCS_HEAD_LOG}" ABSOLUTE BASE_DIR ${PROJECT_SOURCE_DIR})
+  if(EXISTS "${XPCS_HEAD_LOG}" AND NOT IS_DIRECTORY "${XPCS_HEAD_LOG}")
+    set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${XPCS_HEAD_LOG}")
+  endif()
 endif()
 
 if(XPCS_CUDA)
@@ -35,6 +45,11 @@ if(XPCS_CUDA)
     set(CMAKE_CUDA_ARCHITECTURES 80 90)
   endif()
   enable_language(CUDA)
+  # CMake 3.25 does not know yet that nvcc takes C++20 from version 12 on.
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+  endif()
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 endif()

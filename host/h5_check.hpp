@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Shared by the two halves of h5: every return code goes through check().
+// Shared by the parts of h5: every return code goes through check().
 #pragma once
 
 #include "host/errors.hpp"
 #include "host/h5.hpp"
 
+#include <cfenv>
 #include <string>
 
 namespace xpcs::h5::detail {
@@ -22,6 +23,19 @@ void check(Result result,
            const std::string& what) {
     if (result < 0) fail(code, location, path, what);
 }
+
+/// A call that needs a filter may load plug-ins, and some of these are built so that loading them
+/// makes the thread flush denormal numbers to zero from then on. Results must not depend on that.
+class KeepFloatingPoint {
+  public:
+    KeepFloatingPoint() { std::fegetenv(&state_); }
+    ~KeepFloatingPoint() { std::fesetenv(&state_); }
+    KeepFloatingPoint(const KeepFloatingPoint&) = delete;
+    KeepFloatingPoint& operator=(const KeepFloatingPoint&) = delete;
+
+  private:
+    std::fenv_t state_{};
+};
 
 /// Selection of a hyperslab in the file and the dense space of the same size in memory.
 struct Slab {

@@ -163,6 +163,7 @@ Type string_type() {
 
 void write_all(const Dataset& dataset, hid_t memory_type, const void* values) {
     const auto held = lock();
+    const detail::KeepFloatingPoint kept;
     check(H5Dwrite(dataset.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values),
           ExitCode::io,
           dataset.id(),
@@ -176,6 +177,7 @@ void write_slab(const Dataset& dataset,
                 const Shape& count,
                 const void* values) {
     const auto held = lock();
+    const detail::KeepFloatingPoint kept;
     const detail::Slab slab(dataset, offset, count, ExitCode::io);
     check(
         H5Dwrite(dataset.id(), memory_type, slab.memory.id(), slab.file.id(), H5P_DEFAULT, values),
@@ -284,6 +286,7 @@ void describe(hid_t object, const std::string& units, const std::string& descrip
 
 void copy(hid_t from, const std::string& from_path, hid_t to, const std::string& to_path) {
     const auto held = lock();
+    const detail::KeepFloatingPoint kept;
     const PropertyList links = link_list();
     check(H5Ocopy(from, from_path.c_str(), to, to_path.c_str(), H5P_DEFAULT, links.id()),
           ExitCode::io,

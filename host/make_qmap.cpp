@@ -195,10 +195,6 @@ struct Coordinates {
     std::vector<double> q, phi;  // [rows * cols]
 };
 
-double round_fine(double value) {
-    return std::nearbyint(value * 1e12) / 1e12;
-}
-
 double azimuth(const MakeQmapOptions& options, double v, double h) {
     constexpr double degree = 180.0 / std::numbers::pi;
     double phi = -std::atan2(v, h) * degree;
@@ -208,7 +204,7 @@ double azimuth(const MakeQmapOptions& options, double v, double h) {
         phi = std::fmod(phi, period);
         if (phi < 0) phi += period;
     }
-    return round_fine(phi);
+    return phi;
 }
 
 Coordinates coordinates(const MakeQmapOptions& options) {
@@ -225,7 +221,7 @@ Coordinates coordinates(const MakeQmapOptions& options) {
             const double h =
                 (static_cast<double>(col) - options.beam_center_x_px) * options.pixel_size_m;
             const double alpha = std::atan(std::sqrt(h * h + v * v) / options.distance_m);
-            out.q.push_back(round_fine(2 * k * std::sin(alpha / 2)));
+            out.q.push_back(2 * k * std::sin(alpha / 2));
             out.phi.push_back(azimuth(options, v, h));
         }
     }
@@ -234,8 +230,13 @@ Coordinates coordinates(const MakeQmapOptions& options) {
 
 // --- bins --------------------------------------------------------------------------------------
 
+/// Takes the last digits away, in which machines differ, before a value is compared with an edge.
+double round_fine(double value) {
+    return std::nearbyint(value * 1e12) / 1e12;
+}
+
 struct Axis {
-    std::vector<double> edges;    // n + 1
+    std::vector<double> edges;    // n + 1, rounded
     std::vector<double> centres;  // n
 };
 
@@ -271,8 +272,9 @@ Axis make_axis(const std::vector<double>& values,
     return axis;
 }
 
-/// Bin from 1; every value gets one.
-std::int64_t bin_of(double value, const Axis& axis) {
+/// Bin from 1; every value gets one. Edges are rounded already.
+std::int64_t bin_of(double exact, const Axis& axis) {
+    const double value = round_fine(exact);
     const auto n = static_cast<std::int64_t>(axis.centres.size());
     const auto above = std::upper_bound(axis.edges.begin(), axis.edges.end(), value);
     return std::clamp<std::int64_t>(above - axis.edges.begin(), 1, n);

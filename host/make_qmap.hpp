@@ -5,9 +5,10 @@
 //   alpha = atan(r / D),  q = 2 k sin(alpha / 2),  k = 2 pi / lambda,
 //   lambda = 12.39841984 Angstrom keV / E,  phi = -atan2(v, h) in degrees.
 // Bins of an axis: equal widths between the smallest and the largest value over the mask (equal
-// ratios for logarithmic q); values and edges are rounded to 1e-12 first; the last edge belongs to
-// the last bin, a value below the first edge to bin 1. Natural bin i0 * n1 + i1; bins without pixel
-// are left out of the labels, the mapping says which. Bitwise repeatable.
+// ratios for logarithmic q); values and edges are rounded to 1e-12 before they are compared; the
+// last edge belongs to the last bin, a value below the first edge to bin 1. The centre of a bin is
+// the mean of its edges (logarithmic q: the geometric mean). Natural bin i0 * n1 + i1; bins without
+// pixel are left out of the labels, the mapping says which. Bitwise repeatable.
 #pragma once
 
 #include "host/qmap.hpp"

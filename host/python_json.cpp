@@ -46,7 +46,7 @@ std::string fixed_layout(const Decimal& decimal) {
 
 std::string scientific_layout(const Decimal& decimal) {
     std::string text = decimal.digits.substr(0, 1);
-    if (decimal.digits.size() > 1) text += "." + decimal.digits.substr(1);
+    if (decimal.digits.size() > 1) text.append(1, '.').append(decimal.digits, 1);
     char exponent[16];
     std::snprintf(exponent,
                   sizeof exponent,

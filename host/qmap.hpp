@@ -50,6 +50,9 @@ struct QMap {
 
 /// Reads and validates. Throws Error: no_input (missing), data (not HDF5, no /qmap, older layout by
 /// name, NaN, negative or fractional labels with number and first position, shapes that differ).
+/// Labels always count the entries of the index mapping: where a file numbers natural bins in its
+/// maps but lists only the filled ones in the mapping, labels are counted down, with a warning.
+/// Hash missing or stale: a warning.
 QMap load_qmap(const std::string& path);
 
 /// Writes the current layout (group /qmap, LZF above 1024 elements), hash computed and stored.

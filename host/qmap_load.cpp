@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 namespace xpcs {
 
@@ -39,9 +40,11 @@ class Loader {
 
     void load_num_pts(const std::string& kind, std::array<std::int64_t, 2>& num_pts);
     void load_mapping(const std::string& kind,
-                      const std::vector<std::uint32_t>& labels,
-                      std::array<std::int64_t, 2>& num_pts,
+                      const std::array<std::int64_t, 2>& num_pts,
+                      std::vector<std::uint32_t>& labels,
                       std::vector<std::int64_t>& mapping);
+    void
+    close_holes(const std::string& kind, std::size_t n_bins, std::vector<std::uint32_t>& labels);
     void load_centres(const std::string& kind,
                       const std::array<std::int64_t, 2>& num_pts,
                       std::array<std::vector<double>, 2>& v_list);
@@ -195,9 +198,41 @@ void Loader::load_num_pts(const std::string& kind, std::array<std::int64_t, 2>& 
     }
 }
 
+/// Some files number the natural bins in the map and list only the bins with pixels in the mapping:
+/// the k-th label that occurs is then entry k. Anything else has no one reading.
+void Loader::close_holes(const std::string& kind,
+                         std::size_t n_bins,
+                         std::vector<std::uint32_t>& labels) {
+    std::map<std::uint32_t, std::uint32_t> new_label;
+    for (const std::uint32_t label : labels) {
+        if (label != 0 && new_label.size() <= n_bins) new_label.try_emplace(label, 0);
+    }
+    if (new_label.size() != n_bins) {
+        const auto largest = std::max_element(labels.begin(), labels.end());
+        fail(kind + " label " + std::to_string(*largest) + " at " +
+             position(static_cast<std::size_t>(largest - labels.begin())) + ", but /qmap/" + kind +
+             "_index_mapping has " + std::to_string(n_bins) + " bins");
+    }
+    std::string holes;
+    std::uint32_t next = 0, expected = 1;
+    for (auto& [label, number] : new_label) {
+        number = ++next;
+        if (label != expected) {
+            holes += (holes.empty() ? "" : ", ") + std::to_string(expected);
+            if (label - 1 > expected) holes += " to " + std::to_string(label - 1);
+        }
+        expected = label + 1;
+    }
+    for (std::uint32_t& label : labels) {
+        if (label != 0) label = new_label[label];
+    }
+    warn(kind + " labels without pixel and without entry in /qmap/" + kind +
+         "_index_mapping: " + printable(holes) + "; labels above them are counted down");
+}
+
 void Loader::load_mapping(const std::string& kind,
-                          const std::vector<std::uint32_t>& labels,
-                          std::array<std::int64_t, 2>& num_pts,
+                          const std::array<std::int64_t, 2>& num_pts,
+                          std::vector<std::uint32_t>& labels,
                           std::vector<std::int64_t>& mapping) {
     const std::string name = kind + "_index_mapping";
     const std::uint32_t largest = *std::max_element(labels.begin(), labels.end());
@@ -221,12 +256,7 @@ void Loader::load_mapping(const std::string& kind,
         fail("/qmap/" + name + " has " + std::to_string(mapping.size()) + " bins for " +
              std::to_string(labels.size()) + " pixels");
     }
-    if (largest > mapping.size()) {
-        const auto at = std::max_element(labels.begin(), labels.end()) - labels.begin();
-        fail(kind + " label " + std::to_string(largest) + " at " +
-             position(static_cast<std::size_t>(at)) + ", but /qmap/" + name + " has " +
-             std::to_string(mapping.size()) + " bins");
-    }
+    if (largest > mapping.size()) close_holes(kind, mapping.size(), labels);
     for (std::size_t k = 0; known && k < mapping.size(); ++k) {
         if (mapping[k] < n_natural) continue;
         fail("/qmap/" + name + "[" + std::to_string(k) + "] is " + std::to_string(mapping[k]) +
@@ -317,8 +347,8 @@ QMap Loader::load() {
     load_num_pts("dynamic", qmap_.dynamic_num_pts);
     load_num_pts("static", qmap_.static_num_pts);
     load_mapping(
-        "dynamic", qmap_.dynamic_roi_map, qmap_.dynamic_num_pts, qmap_.dynamic_index_mapping);
-    load_mapping("static", qmap_.static_roi_map, qmap_.static_num_pts, qmap_.static_index_mapping);
+        "dynamic", qmap_.dynamic_num_pts, qmap_.dynamic_roi_map, qmap_.dynamic_index_mapping);
+    load_mapping("static", qmap_.static_num_pts, qmap_.static_roi_map, qmap_.static_index_mapping);
     load_centres("dynamic", qmap_.dynamic_num_pts, qmap_.dynamic_v_list);
     load_centres("static", qmap_.static_num_pts, qmap_.static_v_list);
     load_texts();

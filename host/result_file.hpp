@@ -22,6 +22,14 @@ std::string planned_result_path(const RunConfig& config, const std::string& base
 class UnnormalizedSink {
   public:
     virtual ~UnnormalizedSink() = default;
+    UnnormalizedSink() = default;
+    UnnormalizedSink(const UnnormalizedSink&) = delete;
+    UnnormalizedSink& operator=(const UnnormalizedSink&) = delete;
+
+    /// Rows of a chunk: bands that begin at a multiple of this and have this many rows (fewer at
+    /// the end) are written fastest; any other band is allowed.
+    virtual std::int64_t band_rows() const = 0;
+
     /// values [n_lags][3 slots: G2, future, past][n_rows][cols], for detector rows
     /// first_row ... first_row + n_rows - 1. Rows never written stay 0.
     virtual void write_rows(std::int64_t first_row, std::int64_t n_rows, const float* values) = 0;
@@ -30,8 +38,13 @@ class UnnormalizedSink {
 /// A result that is being written under a hidden name in the output directory.
 class ResultFile {
   public:
-    /// Claims a hidden temporary (exclusive) and removes those that a dead process left behind.
-    ResultFile(const RunConfig& config, const std::string& base);
+    /// Claims a hidden temporary (exclusive), removes those that a dead process left behind, and
+    /// begins with a copy of the metadata file, or with an empty file for "".
+    /// Throws Error: config (prefix or suffix with '/' or a control character), cannot_create,
+    /// no_input and data (metadata file).
+    ResultFile(const RunConfig& config,
+               const std::string& base,
+               const std::string& metadata_file = "");
     ~ResultFile();  ///< removes the temporary unless committed
     ResultFile(const ResultFile&) = delete;
     ResultFile& operator=(const ResultFile&) = delete;

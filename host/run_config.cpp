@@ -67,11 +67,11 @@ void add_files(Rows& rows) {
     rows.push_back(option_row(
         Row(g, "output", "o", "DIR").says("Directory for the result; created if it is missing."),
         &C::output));
-    rows.push_back(option_row(
-        Row(g, "metadata", "", "FILE")
-            .also({"meta-fname"})
-            .says("Metadata file. Without it the one beside the raw file, NAME_metadata.hdf for NAME.bin."),
-        &C::metadata));
+    rows.push_back(option_row(Row(g, "metadata", "", "FILE")
+                                  .also({"meta-fname"})
+                                  .says("Metadata file. Without it the one beside the raw file, "
+                                        "NAME_metadata.hdf for NAME.bin."),
+                              &C::metadata));
     rows.push_back(option_row(Row(g, "no-metadata", "", "")
                                   .is(ValueKind::flag)
                                   .says("Go without a metadata file; the result gets a minimal "

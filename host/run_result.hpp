@@ -76,7 +76,8 @@ struct RunResult {
     Metadata metadata;
     QMap qmap;
     PartitionReport partition_report;
-    std::vector<std::uint32_t> label_of_static;  ///< [n_static] see QMapPartition
+    std::vector<std::uint32_t> label_of_static;   ///< [n_static] see QMapPartition
+    std::vector<std::int64_t> pixels_per_static;  ///< [n_static] kept pixels of each static bin
     FrameSelection frames;
     double frame_time_s = 0;  ///< of one raw frame
     std::string engine;       ///< "sparse" or "dense"

@@ -25,33 +25,36 @@ struct SourceInfo {
     std::vector<std::string> files;  ///< every file that is read
     std::int64_t rows = 0;           ///< 0 if the file does not say (Rigaku: the q-map decides)
     std::int64_t cols = 0;
-    std::int64_t n_frames = 0;       ///< 0 if only reading tells
-    std::int64_t n_frames_hint = 0;  ///< from the file name token _fNNNNNN_, 0 if none
-    std::uint64_t n_bytes = 0;       ///< of all files
-    bool sparse = true;              ///< EventChunk, else DenseChunk
-    int sample_bytes = 0;            ///< dense: 1, 2, 4
-    std::vector<std::uint8_t> gap;   ///< [rows * cols] 1 = no detector there; empty if no gaps
+    std::int64_t n_frames = 0;        ///< 0 if only reading tells
+    std::int64_t n_frames_hint = 0;   ///< from the file name token _fNNNNNN_, 0 if none
+    std::uint64_t n_bytes = 0;        ///< of all files
+    std::int64_t trailing_bytes = 0;  ///< beyond the last whole record, ignored
+    bool sparse = true;               ///< EventChunk, else DenseChunk
+    int sample_bytes = 0;             ///< dense: 1, 2, 4
+    std::vector<std::uint8_t> gap;    ///< [rows * cols] 1 = no detector there; empty if no gaps
     std::vector<std::string> warnings;
 };
 
 /// Raw bytes of a piece of a file, and what decode needs to know about its place.
 struct RawBlock {
-    std::int64_t sequence = 0;      ///< 0, 1, 2, ... in order of time
-    std::int64_t first_record = 0;  ///< record (or frame) number in its file
-    std::int64_t frame_epoch = 0;   ///< frames to add: 2^24 per counter wrap so far
-    int file = 0;                   ///< index into SourceInfo::files
+    std::int64_t sequence = 0;       ///< 0, 1, 2, ... in order of time
+    std::int64_t first_record = 0;   ///< record (or frame) number in its file
+    std::int64_t frame_epoch = 0;    ///< of the first record: 2^24 per counter wrap before it
+    std::int64_t frame_before = -1;  ///< absolute frame of the record before, -1 = none
+    std::int64_t frame_after = -1;   ///< absolute frame of the last record, as far as next() knows
+    int file = 0;                    ///< index into SourceInfo::files
     RawVector<std::byte> bytes;
 };
 
-/// What a decoder met in one block; sums and maxima over blocks are the run's.
+/// What a decoder met in one block. decode() adds to what is there; += merges two threads' counts.
 struct DecodeCounts {
     std::int64_t records = 0;
-    std::int64_t zero_count = 0;    ///< records with count 0, dropped
-    std::int64_t bad_index = 0;     ///< pixel index beyond the detector, dropped on request
-    std::int64_t out_of_order = 0;  ///< frame smaller than that of the record before
-    std::int64_t last_frame = -1;   ///< largest frame seen (count-0 records included)
-    std::int64_t counter_wraps = 0;
-    std::int64_t at_maximum_3 = 0;  ///< events with count exactly 3, 15, 255, 4095
+    std::int64_t zero_count = 0;     ///< records with count 0, dropped
+    std::int64_t bad_index = 0;      ///< pixel index beyond the detector, dropped on request
+    std::int64_t out_of_order = 0;   ///< frame smaller than that of the record before
+    std::int64_t last_frame = -1;    ///< largest frame seen (count-0 records included)
+    std::int64_t counter_wraps = 0;  ///< of the frame counter, since the start (a maximum)
+    std::int64_t at_maximum_3 = 0;   ///< events with count exactly 3, 15, 255, 4095
     std::int64_t at_maximum_15 = 0;
     std::int64_t at_maximum_255 = 0;
     std::int64_t at_maximum_4095 = 0;

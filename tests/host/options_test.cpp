@@ -302,7 +302,8 @@ TEST(Options, DocumentationShowsTheTable) {
     std::ifstream file(XPCS_SOURCE_DIR "/docs/options.md");
     const std::string page{std::istreambuf_iterator<char>(file), {}};
     EXPECT_THAT(page, HasSubstr(options_markdown(run_options().specs())))
-        << "replace the tables in docs/options.md by what `xpcs-corr help --markdown` prints";
+        << "replace the tables in docs/options.md by what `xpcs-corr correlate --help-markdown` "
+           "prints";
 }
 
 }  // namespace

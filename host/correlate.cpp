@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/correlate.hpp"
+
+#include "host/atomic_file.hpp"
+#include "host/errors.hpp"
+#include "host/log.hpp"
+#include "host/multitau_run.hpp"
+#include "host/plan.hpp"
+#include "host/result_file.hpp"
+#include "host/run_setup.hpp"
+#include "host/stop.hpp"
+#include "host/summary.hpp"
+#include "kernels/device.hpp"
+
+#include <fmt/format.h>
+
+#include <iostream>
+#include <new>
+
+namespace xpcs {
+
+namespace {
+
+/// One raw file: everything that can go wrong without data is found before any is read.
+std::string run_one(const RunConfig& config, const std::string& raw, Summary& summary) {
+    RunSetup setup = prepare_run(config, raw);
+    if (config.dry_run) {
+        print_plan(setup.plan);
+        return "";
+    }
+    Log::info(setup.headline());
+    ResultFile file(config, setup.base, setup.result.metadata.file);
+    run_multitau(setup, file);
+    RunResult& result = setup.result;
+    result.warnings = Log::warnings();
+
+    StageClock clock(result.stage_s);
+    file.write(result);
+    throw_if_stopped();
+    const std::string path = file.commit();
+    clock.lap("write");
+    Log::info(run_report(result));
+    summary.done(result, path);
+    return path;
+}
+
+struct Failure {
+    int code = 0;
+    std::string message;
+};
+
+/// What went wrong, in the words of main(); never throws.
+template <class Work>
+Failure attempt(const Work& work) {
+    try {
+        work();
+        return {};
+    } catch (const Error& error) {
+        return {error.exit_status(), error.what()};
+    } catch (const DeviceError& error) {
+        return {static_cast<int>(ExitCode::unavailable), error.what()};
+    } catch (const std::bad_alloc&) {
+        return {static_cast<int>(ExitCode::no_memory),
+                "not enough memory; --memory GIB makes the run take less at a time"};
+    } catch (const std::exception& error) {
+        return {static_cast<int>(ExitCode::internal), error.what()};
+    }
+}
+
+}  // namespace
+
+int run_correlate(const RunConfig& config) {
+    if (!config.summary.empty() && !config.dry_run) check_can_write(config.summary);
+    Summary summary(config);
+    int first_failure = 0;
+    std::vector<std::string> done;
+    for (const std::string& raw : config.raw) {
+        Log::clear_warnings();
+        std::string path;
+        const Failure failure = attempt([&] { path = run_one(config, raw, summary); });
+        if (failure.code == 0) {
+            // The path of a result is the last thing said about it, on standard output.
+            if (!path.empty()) std::cout << path << std::endl;
+            continue;
+        }
+        summary.failed(raw, failure.code, failure.message, Log::warnings());
+        Log::error(failure.message);
+        if (first_failure == 0) first_failure = failure.code;
+        if (failure.code == static_cast<int>(ExitCode::interrupted)) {
+            first_failure = failure.code;
+            break;
+        }
+    }
+    if (!config.dry_run) summary.write();
+    if (!std::cout) {
+        Log::error("standard output cannot be written");
+        if (first_failure == 0) first_failure = static_cast<int>(ExitCode::io);
+    }
+    return first_failure;
+}
+
+}  // namespace xpcs

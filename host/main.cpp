@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/cmd_fit.hpp"
+#include "host/cmd_inspect.hpp"
+#include "host/commands.hpp"
+#include "host/stop.hpp"
+
+int main(int argc, char** argv) {
+    using namespace xpcs;
+    install_stop_handlers();
+    const std::vector<Command> commands = {
+        {"correlate", "from a raw file and a q-map to a result file", cmd_correlate},
+        {"inspect", "say what files are and hold; --require-result for job scripts", cmd_inspect},
+        {"fit", "relaxation time and contrast of every bin of a result", cmd_fit},
+        {"simulate", "write a raw file of known dynamics", cmd_simulate},
+        {"make-qmap", "write a q-map from geometry, mask and bins", cmd_make_qmap},
+    };
+    return guarded(
+        [&] { return dispatch(commands, CommandArgs(argv + (argc > 0 ? 1 : 0), argv + argc)); });
+}

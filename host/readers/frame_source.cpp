@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/readers/frame_source.hpp"
+
+#include <algorithm>
+
+namespace xpcs {
+
+DecodeCounts& DecodeCounts::operator+=(const DecodeCounts& other) {
+    records += other.records;
+    zero_count += other.zero_count;
+    bad_index += other.bad_index;
+    out_of_order += other.out_of_order;
+    last_frame = std::max(last_frame, other.last_frame);
+    counter_wraps = std::max(counter_wraps, other.counter_wraps);
+    at_maximum_3 += other.at_maximum_3;
+    at_maximum_15 += other.at_maximum_15;
+    at_maximum_255 += other.at_maximum_255;
+    at_maximum_4095 += other.at_maximum_4095;
+    largest_count = std::max(largest_count, other.largest_count);
+    return *this;
+}
+
+}  // namespace xpcs

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which reader a file gets: its content decides, then its name.
+#include "host/errors.hpp"
+#include "host/readers/hdf5_dense.hpp"
+#include "host/readers/raw_file.hpp"
+#include "host/readers/rigaku64.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+namespace xpcs {
+
+namespace {
+
+enum class Content { hdf5, imm, timepix, words, unknown };
+
+bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> suffixes) {
+    return std::any_of(suffixes.begin(), suffixes.end(), [&](std::string_view suffix) {
+        return name.ends_with(suffix);
+    });
+}
+
+/// The signature lies at 0 or, after a user block, at 512, 1024, 2048, ...
+bool has_hdf5_signature(const RawFile& file) {
+    static constexpr std::array<unsigned char, 8> signature = {
+        0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
+    for (std::uint64_t at = 0; at + signature.size() <= file.size(); at = at == 0 ? 512 : 2 * at) {
+        std::array<std::byte, 8> bytes;
+        file.read(at, bytes.data(), bytes.size());
+        if (std::memcmp(bytes.data(), signature.data(), signature.size()) == 0) return true;
+    }
+    return false;
+}
+
+/// A 1024-byte IMM header: twelve 0xFF at its end, rows and cols > 0, dlen within them.
+bool has_imm_header(const RawFile& file) {
+    std::array<std::byte, 1024> header;
+    if (file.size() < header.size()) return false;
+    file.read(0, header.data(), header.size());
+    const auto field = [&](std::size_t at) {
+        std::int32_t value = 0;
+        std::memcpy(&value, header.data() + at, sizeof value);
+        return std::int64_t{value};
+    };
+    const bool marked = std::all_of(header.begin() + 1012, header.end(), [](std::byte byte) {
+        return byte == std::byte{0xFF};
+    });
+    const std::int64_t rows = field(108), cols = field(112);
+    return marked && rows > 0 && cols > 0 && field(152) >= 0 && field(152) <= 4 * rows * cols;
+}
+
+bool has_timepix_magic(const RawFile& file) {
+    constexpr std::uint64_t magic = 57527937618003;  // "SPIDR4"
+    std::uint64_t word = 0;
+    if (file.size() < sizeof word) return false;
+    file.read(0, reinterpret_cast<std::byte*>(&word), sizeof word);
+    return word == magic;
+}
+
+/// A word stream carries no mark, but its frames go forward: of its first words at most one in
+/// eight may step back (text or compressed data steps back in one of two, or is all equal in the
+/// bits that no detector sets).
+bool plausible_words(const RawFile& file) {
+    std::vector<std::uint64_t> words(std::min<std::uint64_t>(file.size() / 8, 4096));
+    if (words.empty()) return false;
+    file.read(0, reinterpret_cast<std::byte*>(words.data()), words.size() * 8);
+    std::size_t backward = 0, spare_bits = 0;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        constexpr std::uint64_t unused = 0xF000ULL | (7ULL << 37);
+        spare_bits += (words[i] & unused) != 0;
+        backward += i > 0 && rigaku::frame_of(words[i]) < rigaku::frame_of(words[i - 1]);
+    }
+    return backward * 8 <= words.size() && spare_bits * 2 <= words.size();
+}
+
+Content content_of(const RawFile& file) {
+    if (has_hdf5_signature(file)) return Content::hdf5;
+    if (has_imm_header(file)) return Content::imm;
+    if (has_timepix_magic(file)) return Content::timepix;
+    return plausible_words(file) ? Content::words : Content::unknown;
+}
+
+[[noreturn]] void not_supported(const std::string& raw, const std::string& format) {
+    throw Error(ExitCode::data,
+                raw + ": is " + format +
+                    ", which is not read; Rigaku 64-bit (.bin, .bin.000 to .bin.005) and dense "
+                    "HDF5 are");
+}
+
+}  // namespace
+
+std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
+                                               const SourceOptions& options) {
+    const bool named_words = raw.ends_with(".bin") || rigaku3m_module_of(raw) >= 0;
+    // A 3M run with missing modules is told as such, whichever module was named.
+    if (rigaku3m_module_of(raw) >= 0 && !file_exists(raw)) return open_rigaku3m(raw, options);
+    const RawFile file(raw);
+    Content content = content_of(file);
+    if (content == Content::unknown && (named_words || file.size() == 0)) content = Content::words;
+
+    if (content == Content::imm) not_supported(raw, "an IMM file (header mark at byte 1012)");
+    if (content == Content::timepix) not_supported(raw, "a Timepix4 stream (SPIDR4 mark)");
+    if (content == Content::unknown) {
+        throw Error(ExitCode::data,
+                    raw + ": neither an HDF5 signature nor an IMM header nor plausible Rigaku "
+                          "words; HDF5 or a Rigaku .bin file expected");
+    }
+    SourceInfo found;
+    if (content == Content::hdf5) {
+        found.detected_by = "content: HDF5 signature";
+        if (!ends_with_any(raw, {".h5", ".hdf", ".hdf5", ".nxs"})) {
+            found.warnings.push_back(
+                raw + ": the content is HDF5, the name says otherwise; read as HDF5");
+        }
+        return open_hdf5_dense(raw, options, std::move(found));
+    }
+    found.detected_by = "content: no signature of another format";
+    found.detected_by += named_words ? "; name ends in .bin" : "; plausible frame numbers";
+    if (!named_words) {
+        found.warnings.push_back(raw + ": no HDF5 signature and no IMM header; read as Rigaku "
+                                       "64-bit words although the name does not end in .bin");
+    }
+    if (rigaku3m_module_of(raw) >= 0) return open_rigaku3m(raw, options, std::move(found));
+    return open_rigaku64(raw, options, std::move(found));
+}
+
+}  // namespace xpcs

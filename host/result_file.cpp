@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/result_file.hpp"
+
+#include "host/claimed_file.hpp"
+#include "host/errors.hpp"
+#include "host/h5.hpp"
+#include "host/result_paths.hpp"
+#include "host/result_reader.hpp"
+#include "host/result_write.hpp"
+#include "host/text.hpp"
+#include "host/version.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+namespace xpcs {
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace rp = result_path;
+
+constexpr std::uintmax_t largest_metadata_bytes = std::uintmax_t{1} << 32;
+
+void require_name_part(const char* option, const std::string& value) {
+    const auto forbidden = [](char c) {
+        return c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    };
+    if (std::any_of(value.begin(), value.end(), forbidden)) {
+        throw Error(ExitCode::config,
+                    std::string(option) + " '" + printable(value) +
+                        "': part of a file name, '/' and control characters are not allowed");
+    }
+}
+
+/// `<prefix>_<base>_<suffix>_results`, without directory and extension.
+std::string result_stem(const RunConfig& config, const std::string& base) {
+    require_name_part("--prefix", config.prefix);
+    require_name_part("--suffix", config.suffix);
+    require_name_part("name of the result", base);
+    std::string prefix = config.prefix, suffix = config.suffix;
+    prefix.erase(prefix.find_last_not_of('_') + 1);
+    suffix.erase(0, std::min(suffix.find_first_not_of('_'), suffix.size()));
+    std::string stem = prefix.empty() ? base : prefix + "_" + base;
+    if (!suffix.empty()) {
+        stem += "_" + suffix;
+    }
+    stem += rp::result_ending;
+    constexpr std::size_t longest = 255 - 12;  // room for _NNNNNNN.hdf
+    if (stem.size() > longest) {
+        throw Error(ExitCode::config,
+                    "name of the result '" + printable(stem, 80) +
+                        "': " + std::to_string(stem.size()) + " bytes, at most " +
+                        std::to_string(longest) + " are allowed");
+    }
+    return stem;
+}
+
+/// Number 0 is the plain name, others `_results_N.hdf`.
+std::string numbered_path(const RunConfig& config, const std::string& stem, int number) {
+    std::string name = stem;
+    if (number > 0) {
+        name.append(1, '_').append(std::to_string(number));
+    }
+    return (fs::path(config.output) / (name + rp::result_extension)).string();
+}
+
+/// HDF5 tells the operating system's reason somewhere in a long line.
+[[noreturn]] void cannot_write(const std::string& name, const Error& error) {
+    const std::string text = error.what();
+    const std::string mark = "error message = '";
+    const std::size_t begin = text.find(mark);
+    if (error.code() != ExitCode::io || begin == std::string::npos) {
+        throw error;
+    }
+    const std::size_t first = begin + mark.size();
+    const std::string reason = text.substr(first, text.find('\'', first) - first);
+    throw Error(ExitCode::io, "result '" + printable(name) + "': cannot be written: " + reason);
+}
+
+constexpr int most_numbers = 1'000'000;
+
+[[noreturn]] void no_name_left(const std::string& stem) {
+    throw Error(ExitCode::cannot_create,
+                "result '" + stem + "': " + std::to_string(most_numbers) + " files of that name");
+}
+
+h5::File create_over(const std::string& path) {
+    h5::register_filters();
+    const auto held = h5::lock();
+    const h5::PropertyList access(H5Pcreate(H5P_FILE_ACCESS));
+    H5Pset_fclose_degree(access.id(), H5F_CLOSE_SEMI);
+    H5Pset_file_locking(access.id(), true, true);
+    // The name is ours already, taken exclusively.
+    h5::File file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()));
+    if (!file) {
+        throw Error(ExitCode::cannot_create,
+                    "'" + path + "': cannot be created: " + h5::take_error());
+    }
+    return file;
+}
+
+h5::File begin_with(const std::string& metadata, ClaimedFile& hidden) {
+    if (metadata.empty()) {
+        return create_over(hidden.path());
+    }
+    h5::open_file(metadata);  // says what is wrong with it under its own name
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(metadata, error);
+    if (!error && size > largest_metadata_bytes) {
+        throw Error(ExitCode::data,
+                    "metadata '" + metadata + "': " + std::to_string(size) + " bytes, at most " +
+                        std::to_string(largest_metadata_bytes) + " are expected");
+    }
+    hidden.copy_from(metadata);
+    return h5::open_file_for_writing(hidden.path());
+}
+
+class BandSink final : public UnnormalizedSink {
+  public:
+    BandSink(hid_t file, int n_lags, std::int64_t rows, std::int64_t cols)
+        : n_lags_(static_cast<hsize_t>(n_lags)), cols_(static_cast<hsize_t>(cols)),
+          band_rows_(rows_of_band(rows, cols)) {
+        h5::Storage storage = result_storage();
+        storage.gzip_level = 1;  // many GiB of a diagnostic dataset: speed before size
+        storage.chunk = {1, 1, static_cast<hsize_t>(band_rows_), cols_};
+        storage.contiguous_below = 1;
+        dataset_ = h5::create_dataset(file,
+                                      rp::unnormalized_G2.path,
+                                      H5T_NATIVE_FLOAT,
+                                      {n_lags_, 3, static_cast<hsize_t>(rows), cols_},
+                                      storage);
+        h5::describe(dataset_.id(), rp::unnormalized_G2.unit, rp::unnormalized_G2.description);
+        h5::write_attribute(dataset_.id(), rp::attribute_slots, rp::slots_of_unnormalized_G2);
+    }
+    std::int64_t band_rows() const override { return band_rows_; }
+    void write_rows(std::int64_t first_row, std::int64_t n_rows, const float* values) override {
+        h5::write_slab(dataset_,
+                       H5T_NATIVE_FLOAT,
+                       {0, 0, static_cast<hsize_t>(first_row), 0},
+                       {n_lags_, 3, static_cast<hsize_t>(n_rows), cols_},
+                       values);
+    }
+    void close() { dataset_.close(); }
+
+  private:
+    /// Chunks of about 256 KiB, and at most 1 MiB as every other dataset.
+    static std::int64_t rows_of_band(std::int64_t rows, std::int64_t cols) {
+        const std::int64_t wanted =
+            (std::int64_t{256} << 10) / (4 * std::max<std::int64_t>(cols, 1));
+        return std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(rows, 1));
+    }
+    hsize_t n_lags_;
+    hsize_t cols_;
+    std::int64_t band_rows_;
+    h5::Dataset dataset_;
+};
+
+}  // namespace
+
+void prepare_output_directory(const std::string& directory) {
+    std::error_code error;
+    const fs::path path = directory.empty() ? fs::path(".") : fs::path(directory);
+    if (fs::exists(path, error) && !fs::is_directory(path, error)) {
+        throw Error(ExitCode::cannot_create,
+                    "output '" + directory + "': is a file, a directory is expected");
+    }
+    fs::create_directories(path, error);
+    if (error) {
+        throw Error(ExitCode::cannot_create,
+                    "output directory '" + directory + "': cannot be created: " + error.message());
+    }
+    // Asking for permissions is not enough on network file systems: try it.
+    const ClaimedFile probe(path.string());
+}
+
+std::string planned_result_path(const RunConfig& config, const std::string& base) {
+    const std::string stem = result_stem(config, base);
+    for (int number = 0; number < most_numbers; ++number) {
+        const std::string path = numbered_path(config, stem, number);
+        std::error_code error;
+        if (config.overwrite || !fs::exists(fs::symlink_status(path, error))) {
+            return path;
+        }
+    }
+    no_name_left(stem);
+}
+
+struct ResultFile::State {
+    State(const RunConfig& run_config, const std::string& base, const std::string& metadata_file)
+        : config(run_config), stem(result_stem(run_config, base)), hidden(directory()),
+          file(begin_with(metadata_file, hidden)) {
+        const std::string moved = displace_metadata_xpcs(file.id());
+        if (!moved.empty()) {
+            spdlog::warn("metadata '{}' has a group {}: kept as {}",
+                         printable(metadata_file),
+                         rp::xpcs.path,
+                         moved);
+        }
+        const h5::Group group = h5::require_group(file.id(), rp::xpcs.path);
+        h5::write_attribute(group.id(), rp::attribute_program, rp::program_name);
+        h5::write_attribute(group.id(), rp::attribute_version, version());
+    }
+    std::string directory() const { return config.output.empty() ? "." : config.output; }
+
+    std::string name() const { return numbered_path(config, stem, 0); }
+
+    /// Marks it complete and closes it: the last moment at which writing can fail.
+    void close_file() {
+        if (sink) {
+            sink->close();
+        }
+        {
+            const h5::Group group = h5::open_group(file.id(), rp::xpcs.path);
+            h5::write_attribute(group.id(), rp::attribute_complete, std::int64_t{1});
+        }
+        h5::flush(file);
+        file.close();
+    }
+
+    RunConfig config;
+    std::string stem;
+    ClaimedFile hidden;  // before the file: removed after it is closed
+    h5::File file;
+    std::unique_ptr<BandSink> sink;
+    bool written = false;
+};
+
+ResultFile::ResultFile(const RunConfig& config,
+                       const std::string& base,
+                       const std::string& metadata_file)
+    : state_(std::make_unique<State>(config, base, metadata_file)) {}
+
+ResultFile::~ResultFile() = default;
+
+UnnormalizedSink& ResultFile::unnormalized(int n_lags, std::int64_t rows, std::int64_t cols) {
+    state_->sink = std::make_unique<BandSink>(state_->file.id(), n_lags, rows, cols);
+    return *state_->sink;
+}
+
+void ResultFile::write(const RunResult& result) {
+    const hid_t file = state_->file.id();
+    try {
+        complete_entry(file, result);
+        write_qmap(file, result);
+        write_multitau(file, result);
+        write_config(file, result, rp::multitau_config.path);
+        write_scattering(file, result);
+        write_provenance(file, result);
+    } catch (const Error& error) {
+        cannot_write(state_->name(), error);
+    }
+    state_->written = true;
+}
+
+std::string ResultFile::commit() {
+    State& state = *state_;
+    if (!state.written) {
+        throw Error(ExitCode::internal, "result '" + state.stem + "': nothing was written");
+    }
+    try {
+        state.close_file();
+    } catch (const Error& error) {
+        cannot_write(state.name(), error);
+    }
+    state.hidden.sync();
+    std::string reason;
+    if (!is_complete_result(state.hidden.path(), reason)) {
+        throw Error(ExitCode::io,
+                    "result '" + state.stem + "' is not complete after writing: " + reason);
+    }
+    if (state.config.overwrite) {
+        const std::string path = numbered_path(state.config, state.stem, 0);
+        state.hidden.publish_over(path);
+        return path;
+    }
+    for (int number = 0; number < most_numbers; ++number) {
+        const std::string path = numbered_path(state.config, state.stem, number);
+        if (state.hidden.publish_new(path)) {
+            return path;
+        }
+    }
+    no_name_left(state.stem);
+}
+
+}  // namespace xpcs

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The numbers of a result: one-time correlation and scattering.
+#include "host/result_write.hpp"
+
+#include "host/errors.hpp"
+#include "host/result_paths.hpp"
+
+#include <limits>
+
+namespace xpcs {
+
+namespace {
+
+namespace rp = result_path;
+
+template <class T>
+void put(hid_t file, const ResultPath& path, const std::vector<T>& values, const h5::Shape& shape) {
+    finish(h5::write<T>(file, path.path, values, shape, result_storage()),
+           path.unit,
+           path.description);
+}
+
+template <class T>
+void put(hid_t file, const ResultPath& path, const std::vector<T>& values) {
+    put(file, path, values, {values.size()});
+}
+
+std::vector<float> to_float(const std::vector<double>& values) {
+    return {values.begin(), values.end()};
+}
+
+void require_size(const char* what, std::size_t found, std::size_t expected) {
+    if (found != expected) {
+        throw Error(ExitCode::internal,
+                    std::string("result: ") + what + " has " + std::to_string(found) + " values, " +
+                        std::to_string(expected) + " expected");
+    }
+}
+
+void write_lags(hid_t file, const RunResult& result) {
+    std::vector<std::int64_t> frames, pairs;
+    std::vector<std::int32_t> levels;
+    std::vector<double> seconds;
+    const double step = result.frame_time_s > 0
+                            ? result.frame_time_s * static_cast<double>(result.frames.stride) *
+                                  static_cast<double>(result.frames.average)
+                            : std::numeric_limits<double>::quiet_NaN();
+    for (const Lag& lag : result.one_time.ladder.lags) {
+        frames.push_back(lag.frames);
+        pairs.push_back(lag.n_pairs);
+        levels.push_back(lag.level);
+        seconds.push_back(static_cast<double>(lag.frames) * step);
+    }
+    put(file, rp::delay_list, frames);
+    put(file, rp::delay_time, seconds);
+    put(file, rp::n_pairs, pairs);
+    put(file, rp::level, levels);
+}
+
+void write_partial(hid_t file, const PartialG2& partial, std::size_t n_lags, std::size_t n_bins) {
+    const std::size_t n_segments = partial.end_frame.size();
+    const h5::Shape shape{n_segments, n_lags, n_bins};
+    require_size("partial g2", partial.g2.size(), n_segments * n_lags * n_bins);
+    put(file, rp::g2_partial, to_float(partial.g2), shape);
+    put(file, rp::g2_partial_err, to_float(partial.g2_err), shape);
+    put(file,
+        rp::g2_partial_labels,
+        std::vector<double>(partial.end_frame.begin(), partial.end_frame.end()));
+}
+
+}  // namespace
+
+void finish(h5::Dataset dataset, const std::string& unit, const std::string& description) {
+    h5::describe(dataset.id(), unit, description);
+    dataset.close();
+}
+
+h5::Storage result_storage() {
+    h5::Storage storage;
+    storage.filter = h5::Filter::gzip;
+    storage.contiguous_below = 8193;
+    storage.chunk_bytes = std::uint64_t{1} << 20;
+    storage.gzip_level = 2;
+    return storage;
+}
+
+std::vector<float> fold_static_bins(const std::vector<double>& values,
+                                    std::int64_t rows,
+                                    const std::vector<std::uint32_t>& label_of_static,
+                                    const std::vector<std::int64_t>& pixels_per_static,
+                                    std::uint32_t n_labels) {
+    const std::size_t n_static = label_of_static.size();
+    require_size("static bins", values.size(), static_cast<std::size_t>(rows) * n_static);
+    std::vector<std::int64_t> pixels_of_bin = pixels_per_static;
+    if (pixels_of_bin.empty() && n_static == n_labels) {
+        pixels_of_bin.assign(n_static, 1);  // nothing was split: no weights needed
+    }
+    require_size("pixels per static bin", pixels_of_bin.size(), n_static);
+    std::vector<float> folded(static_cast<std::size_t>(rows) * n_labels,
+                              std::numeric_limits<float>::quiet_NaN());
+    for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) {
+        std::vector<double> sum(n_labels, 0.0);
+        std::vector<std::int64_t> pixels(n_labels, 0);
+        for (std::size_t bin = 0; bin < n_static; ++bin) {
+            const std::uint32_t label = label_of_static[bin];
+            if (label == 0 || label > n_labels || pixels_of_bin[bin] == 0) {
+                continue;
+            }
+            sum[label - 1] +=
+                values[row * n_static + bin] * static_cast<double>(pixels_of_bin[bin]);
+            pixels[label - 1] += pixels_of_bin[bin];
+        }
+        for (std::size_t label = 0; label < n_labels; ++label) {
+            if (pixels[label] > 0) {
+                folded[row * n_labels + label] =
+                    static_cast<float>(sum[label] / static_cast<double>(pixels[label]));
+            }
+        }
+    }
+    return folded;
+}
+
+void write_multitau(hid_t file, const RunResult& result) {
+    const OneTime& one_time = result.one_time;
+    const std::size_t n_lags = one_time.ladder.lags.size();
+    const std::size_t n_bins = result.qmap.n_dynamic();
+    require_size("g2", one_time.g2.size(), n_lags * n_bins);
+    require_size("g2_err", one_time.g2_err.size(), n_lags * n_bins);
+    require_size("pixels per dynamic bin", result.pixels_per_dynamic.size(), n_bins);
+
+    const h5::Group group = h5::require_group(file, rp::multitau.path);
+    write_lags(file, result);
+    put(file, rp::g2, to_float(one_time.g2), {n_lags, n_bins});
+    put(file, rp::g2_err, to_float(one_time.g2_err), {n_lags, n_bins});
+    put(file, rp::n_pixels, result.pixels_per_dynamic);
+    const auto& natural = result.qmap.dynamic_index_mapping;
+    put(file, rp::bin_index, std::vector<std::int32_t>(natural.begin(), natural.end()));
+    put(file, rp::static_without_signal, one_time.static_without_signal);
+    put(file, rp::pixels_without_signal, one_time.pixels_without_signal);
+    if (result.partial) {
+        write_partial(file, *result.partial, n_lags, n_bins);
+    }
+}
+
+void write_scattering(hid_t file, const RunResult& result) {
+    const Scattering& scattering = result.scattering;
+    const auto rows = static_cast<std::size_t>(result.qmap.rows);
+    const auto cols = static_cast<std::size_t>(result.qmap.cols);
+    require_size("scattering_2d", scattering.saxs_2d.size(), rows * cols);
+    put(file, rp::scattering_2d, to_float(scattering.saxs_2d), {1, rows, cols});
+
+    const std::uint32_t n_static = result.qmap.n_static();
+    const auto fold = [&](const std::vector<double>& values, std::int64_t n_rows) {
+        return fold_static_bins(
+            values, n_rows, result.label_of_static, result.pixels_per_static, n_static);
+    };
+    put(file, rp::scattering_1d, fold(scattering.saxs_1d, 1), {1, n_static});
+    put(file,
+        rp::scattering_1d_segments,
+        fold(scattering.saxs_1d_segments, scattering.n_segments),
+        {static_cast<std::size_t>(scattering.n_segments), n_static});
+
+    const std::size_t n_frames = scattering.intensity.size();
+    std::vector<float> intensity(2 * n_frames);
+    // Exact up to 2^24 frames; the type is what readers expect.
+    for (std::size_t t = 0; t < n_frames; ++t) {
+        intensity[t] = static_cast<float>(t);
+        intensity[n_frames + t] = static_cast<float>(scattering.intensity[t]);
+    }
+    put(file, rp::intensity, intensity, {2, n_frames});
+}
+
+}  // namespace xpcs

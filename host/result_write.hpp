@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The parts of a result file, written into an open HDF5 file; result_file puts them together.
+// All throw Error (io) where writing fails.
+#pragma once
+
+#include "host/h5.hpp"
+#include "host/run_result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xpcs {
+
+/// gzip with shuffle above 8192 elements, chunks of at most 1 MiB: any HDF5 reader opens it.
+h5::Storage result_storage();
+
+/// Adds unit and description and closes, so that a full disk is found out at once.
+void finish(h5::Dataset dataset, const std::string& unit = "", const std::string& description = "");
+
+/// Valid UTF-8 without zero bytes; every other byte becomes the four characters \xNN.
+std::string to_utf8(std::string_view bytes);
+
+/// Moves a group /xpcs that came with the metadata file out of the way; returns its new path or "".
+std::string displace_metadata_xpcs(hid_t file);
+
+/// Adds to /entry what readers need and the metadata file lacks, from the q-map and the run. A
+/// frame time other than that of the run is replaced; the old one stays as attribute.
+void complete_entry(hid_t file, const RunResult& result);
+
+/// /xpcs/qmap: the datasets of the q-map file as they are, with attributes, recompressed. From
+/// memory if the file no longer holds the q-map that was used, or it was transposed.
+void write_qmap(hid_t file, const RunResult& result);
+
+/// Copies a group member by member; compressed datasets get result_storage().
+void copy_recompressed(hid_t from, const std::string& from_path, hid_t to, const std::string& path);
+
+void write_multitau(hid_t file, const RunResult& result);
+void write_scattering(hid_t file, const RunResult& result);
+
+/// Options as given, with the frame selection as resolved, into `group` (.../config).
+void write_config(hid_t file, const RunResult& result, const std::string& group);
+void write_provenance(hid_t file, const RunResult& result);
+
+/// [rows][n_static] values of static bins brought to [rows][n_labels]: means over all pixels of a
+/// label (bins weighted with their pixels), NaN for a label without pixels.
+std::vector<float> fold_static_bins(const std::vector<double>& values,
+                                    std::int64_t rows,
+                                    const std::vector<std::uint32_t>& label_of_static,
+                                    const std::vector<std::int64_t>& pixels_per_static,
+                                    std::uint32_t n_labels);
+
+}  // namespace xpcs

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/run_setup.hpp"
+
+#include "host/errors.hpp"
+#include "host/log.hpp"
+#include "host/memory.hpp"
+#include "host/result_file.hpp"
+#include "host/text.hpp"
+#include "kernels/lag_ladder.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+
+namespace xpcs {
+
+namespace {
+
+/// Above this occupancy whole rows take less memory and time than events.
+constexpr double dense_occupancy = 0.15;
+
+std::string utc(std::time_t seconds) {
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
+}
+
+std::string host_name() {
+    char name[256] = {};
+    return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+std::vector<InputFile> stat_inputs(const std::vector<std::string>& paths) {
+    std::vector<InputFile> inputs;
+    for (const std::string& path : paths) {
+        struct stat info {};
+        if (path.empty() || stat(path.c_str(), &info) != 0) continue;
+        inputs.push_back({path, static_cast<std::uint64_t>(info.st_size), utc(info.st_mtime)});
+    }
+    return inputs;
+}
+
+Metadata metadata_of(const RunConfig& config, const std::string& raw) {
+    Metadata metadata;
+    if (!config.no_metadata) metadata = load_metadata(find_metadata(raw, config.metadata));
+    for (const std::string& warning : metadata.warnings)
+        Log::warning(warning);
+    return metadata;
+}
+
+double frame_time_of(const RunConfig& config, const Metadata& metadata) {
+    if (config.frame_time_s > 0) return config.frame_time_s;
+    if (metadata.frame_time_s > 0) return metadata.frame_time_s;
+    Log::warning(
+        (metadata.file.empty() ? std::string("no metadata") : metadata.file) +
+        ": no frame_time above 0; delays are in frames only (--frame-time SECONDS gives it)");
+    return 0;
+}
+
+void report_partition(const QMap& qmap, const PartitionReport& report) {
+    const auto say = [&](std::int64_t n, const char* what) {
+        if (n > 0) Log::warning(fmt::format("{}: {} pixels {}", qmap.file, n, what));
+    };
+    say(report.no_dynamic, "of the mask have no dynamic bin; dropped");
+    say(report.no_static, "of the mask have no static bin; dropped");
+    say(report.in_gap, "with a label lie in a gap of the detector; dropped");
+    say(report.labelled_outside_mask, "with a label lie outside the mask; dropped");
+    if (!report.empty_dynamic.empty()) {
+        Log::warning(fmt::format("{}: dynamic bins without a pixel, g2 is NaN there: {}",
+                                 qmap.file,
+                                 fmt::join(report.empty_dynamic, ", ")));
+    }
+    if (!report.empty_static.empty()) {
+        Log::warning(fmt::format("{}: {} static bins without a pixel (first: {})",
+                                 qmap.file,
+                                 report.empty_static.size(),
+                                 report.empty_static.front()));
+    }
+    if (report.split_static_bins > 0) {
+        Log::info(fmt::format(
+            "{}: {} static bins added by --split-static", qmap.file, report.split_static_bins));
+    }
+}
+
+/// The frames worth reading. Where begin or end count from an end that only reading tells, all are.
+SeriesRange frames_to_read(const RunConfig& config) {
+    SeriesRange range;
+    if (config.begin_frame >= 0) range.begin_frame = config.begin_frame;
+    if (config.end_frame > 0) range.end_frame = config.end_frame;
+    return range;
+}
+
+std::uint64_t memory_budget(const RunConfig& config) {
+    if (config.memory_gib > 0) {
+        return static_cast<std::uint64_t>(config.memory_gib * static_cast<double>(1U << 30));
+    }
+    const std::uint64_t available = available_memory_bytes();
+    return available == 0 ? std::uint64_t{8} << 30 : available / 10 * 7;
+}
+
+/// What a run takes besides the series: image, bin sums of every thread, blocks on their way.
+double fixed_bytes(const RunSetup& setup, int threads) {
+    const double pixels = static_cast<double>(setup.partition.slot.size());
+    const double sums = 61.0 * 3 * 24 * setup.partition.n_static * threads;
+    const double blocks = setup.result.source.sparse ? 16e6 : 100e6;
+    return 32 * pixels + sums + 2 * blocks * threads + 30e6;
+}
+
+struct Estimate {
+    std::string engine;
+    double series_bytes = 0;
+};
+
+Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
+    const SourceInfo& source = setup.result.source;
+    if (source.sparse) {
+        // 4 bytes of every 8-byte record; masked pixels and frames only make it less.
+        return {config.engine == EngineChoice::dense ? "dense" : "sparse",
+                static_cast<double>(source.n_bytes) / 2};
+    }
+    const DenseProbe probe = probe_dense(setup.read, setup.partition, setup.frames);
+    const double samples = static_cast<double>(setup.partition.n_kept()) *
+                           static_cast<double>(setup.result.frames.end - setup.result.frames.begin);
+    const bool dense = config.engine == EngineChoice::automatic
+                           ? probe.occupancy > dense_occupancy
+                           : config.engine == EngineChoice::dense;
+    setup.read.dense_rows = dense;
+    return {dense ? "dense" : "sparse",
+            samples * (dense ? probe.sample_bytes : 4.4 * std::max(probe.occupancy, 1e-4))};
+}
+
+void plan_memory(const RunConfig& config, RunSetup& setup) {
+    const Estimate estimate = estimate_of(config, setup);
+    setup.result.engine = estimate.engine;
+    const auto budget = static_cast<double>(memory_budget(config));
+    const double fixed = fixed_bytes(setup, config.threads > 0 ? config.threads : 16);
+    const double room = budget - fixed;
+    const auto tiles = static_cast<double>(n_tiles(setup.partition));
+    if (room < estimate.series_bytes / tiles || room <= 0) {
+        throw Error(ExitCode::no_memory,
+                    fmt::format("{}: needs at least {}, --memory allows {}",
+                                setup.result.raw,
+                                gib_text(fixed + estimate.series_bytes / tiles),
+                                gib_text(budget)));
+    }
+    setup.ranges = static_cast<std::int64_t>(std::ceil(estimate.series_bytes / room));
+    setup.ranges = std::max<std::int64_t>(1, setup.ranges);
+    setup.memory_bytes = static_cast<std::uint64_t>(room);
+    setup.plan.host_memory_bytes = static_cast<std::uint64_t>(
+        fixed + estimate.series_bytes / static_cast<double>(setup.ranges));
+    if (setup.device.kind == Device::Kind::gpu) {
+        // Packed records, sort keys and values twice over; batches of tiles keep it within the
+        // device.
+        setup.plan.device_memory_bytes = static_cast<std::uint64_t>(
+            std::min(6 * estimate.series_bytes,
+                     0.9 * static_cast<double>(gpu::free_bytes(setup.device.indices.front()))));
+    }
+}
+
+void fill_plan(const RunConfig& config, RunSetup& setup) {
+    Plan& plan = setup.plan;
+    const RunResult& result = setup.result;
+    plan.raw = result.raw;
+    plan.format = result.source.format + ", " + result.source.detected_by;
+    plan.inputs = result.inputs;
+    plan.rows = setup.partition.rows;
+    plan.cols = setup.partition.cols;
+    plan.frames = result.frames;
+    plan.frame_time_s = result.frame_time_s;
+    plan.pixels_kept = setup.partition.n_kept();
+    plan.n_static = setup.partition.n_static;
+    plan.n_dynamic = setup.partition.n_dynamic;
+    if (result.frames.n_frames >= 2) {
+        for (const Lag& lag : make_lag_ladder(result.frames.n_frames).lags) {
+            plan.lags.push_back(lag.frames);
+        }
+    }
+    plan.engine = result.engine;
+    plan.device = result.device;
+    plan.output = planned_result_path(config, setup.base);
+    plan.warnings = Log::warnings();
+}
+
+/// Frame selection as far as it is known before reading.
+void select_before_reading(const RunConfig& config, RunSetup& setup) {
+    const SourceInfo& source = setup.result.source;
+    std::int64_t n = source.n_frames > 0 ? source.n_frames : config.n_frames;
+    if (n == 0) {
+        n = source.n_frames_hint;
+        setup.plan.frames_from_hint = true;
+    }
+    if (n == 0) return;
+    if (setup.plan.frames_from_hint) {
+        // Only an expectation: the file may hold more frames than its name says.
+        try {
+            setup.result.frames = select_frames(
+                n, config.begin_frame, config.end_frame, config.stride_frame, config.avg_frame);
+        } catch (const Error&) {
+            setup.result.frames = {};
+        }
+        return;
+    }
+    setup.result.frames = select_frames(
+        n, config.begin_frame, config.end_frame, config.stride_frame, config.avg_frame);
+    if (source.n_frames > 0) {
+        setup.frames.begin_frame = setup.result.frames.begin;
+        setup.frames.end_frame = setup.result.frames.end;
+    }
+}
+
+}  // namespace
+
+void StageClock::lap(const std::string& stage) {
+    const auto now = std::chrono::steady_clock::now();
+    stages_->emplace_back(stage, std::chrono::duration<double>(now - last_).count());
+    last_ = now;
+}
+
+std::string RunSetup::headline() const {
+    const std::string frames_text = result.frames.n_frames > 0
+                                        ? fmt::format("{} frames", result.frames.n_frames)
+                                        : std::string("frames as found");
+    return fmt::format("{}: {}, {} x {} pixels ({} kept), {}, {} dynamic and {} static bins, {} "
+                       "engine on {}{}",
+                       printable(result.raw),
+                       result.source.format,
+                       partition.rows,
+                       partition.cols,
+                       partition.n_kept(),
+                       frames_text,
+                       partition.n_dynamic,
+                       partition.n_static,
+                       result.engine,
+                       result.device,
+                       ranges > 1 ? fmt::format(", in {} passes", ranges) : std::string());
+}
+
+RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
+    RunSetup setup;
+    RunResult& result = setup.result;
+    StageClock clock(result.stage_s);
+    result.config = config;
+    result.raw = raw;
+    result.started = utc(std::time(nullptr));
+    result.host_name = host_name();
+    setup.device = choose_device(device_of(config));
+    result.device = setup.device.description;
+    if (setup.device.kind == Device::Kind::cpu) {
+        result.device = fmt::format("cpu ({} threads)",
+                                    config.threads > 0 ? config.threads : default_threads());
+    }
+
+    setup.read.raw = raw;
+    setup.read.source.dataset = config.dataset;
+    setup.read.source.n_frames = config.n_frames;
+    setup.read.source.strict = config.strict;
+    setup.read.source.drop_bad_index = config.drop_bad_index;
+    setup.read.source.allow_missing_module = config.allow_missing_module;
+    setup.read.threads = config.threads;
+    setup.read.progress = config.progress;
+    const std::unique_ptr<FrameSource> source = open_frame_source(raw, setup.read.source);
+
+    result.metadata = metadata_of(config, raw);
+    setup.base = result_base(result.metadata.file.empty() ? raw : result.metadata.file);
+    result.frame_time_s = frame_time_of(config, result.metadata);
+
+    result.qmap = load_qmap(config.qmap);
+    if (config.transpose_qmap) transpose(result.qmap);
+    for (const std::string& warning : result.qmap.warnings)
+        Log::warning(warning);
+    source->set_shape(result.qmap.rows, result.qmap.cols);
+    result.source = source->info();
+    for (const std::string& warning : result.source.warnings)
+        Log::warning(warning);
+    setup.read.rows = result.qmap.rows;
+    setup.read.cols = result.qmap.cols;
+
+    QMapPartition made = partition_of(result.qmap, result.source.gap, config.split_static);
+    setup.partition = std::move(made.partition);
+    result.partition_report = std::move(made.report);
+    result.label_of_static = std::move(made.label_of_static);
+    report_partition(result.qmap, result.partition_report);
+
+    setup.frames = frames_to_read(config);
+    select_before_reading(config, setup);
+    std::vector<std::string> inputs = result.source.files;
+    inputs.push_back(config.qmap);
+    inputs.push_back(result.metadata.file);
+    result.inputs = stat_inputs(inputs);
+    if (!config.dry_run) prepare_output_directory(config.output);
+    plan_memory(config, setup);
+    fill_plan(config, setup);
+    clock.lap("start");
+    return setup;
+}
+
+std::int64_t frames_in_file(const RunConfig& config, const SourceInfo& source, std::int64_t last) {
+    const std::int64_t seen = source.n_frames > 0 ? source.n_frames : last + 1;
+    if (!source.sparse) return seen;
+    if (config.n_frames > 0) {
+        if (config.n_frames < seen) {
+            Log::warning(
+                fmt::format("{}: photons up to frame {}, but --n-frames is {}; later frames "
+                            "are left out",
+                            source.files.front(),
+                            last,
+                            config.n_frames));
+        }
+        return config.n_frames;
+    }
+    if (source.n_frames_hint > 0 && source.n_frames_hint != seen) {
+        Log::warning(fmt::format("{}: the name says {} frames, the last photon is in frame {}; "
+                                 "{} frames are used (--n-frames N states another number)",
+                                 source.files.front(),
+                                 source.n_frames_hint,
+                                 last,
+                                 seen));
+    }
+    return seen;
+}
+
+}  // namespace xpcs

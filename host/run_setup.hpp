@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Before the data: input files, q-map, frames, device, engine and memory of one run.
+#pragma once
+
+#include "host/plan.hpp"
+#include "host/run_result.hpp"
+#include "host/series_reader.hpp"
+#include "kernels/device.hpp"
+#include "kernels/partition.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace xpcs {
+
+/// Wall time of the stages of a run, in order.
+class StageClock {
+  public:
+    explicit StageClock(std::vector<std::pair<std::string, double>>& stages) : stages_(&stages) {}
+    void lap(const std::string& stage);
+
+  private:
+    std::vector<std::pair<std::string, double>>* stages_;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+struct RunSetup {
+    RunResult result;  ///< configuration, inputs, q-map, frames as far as known
+    Partition partition;
+    std::string base;  ///< of the result's name
+    Device device;
+    ReadOptions read;
+    SeriesRange frames;              ///< frames to be read; all tiles
+    std::int64_t ranges = 1;         ///< passes over the file, each with a share of the tiles
+    std::uint64_t memory_bytes = 0;  ///< budget of a pass
+    Plan plan;
+
+    /// One line: raw file, frames, pixels, bins, engine, device.
+    std::string headline() const;
+};
+
+/// Opens and checks everything, decides engine and number of passes. Throws Error.
+RunSetup prepare_run(const RunConfig& config, const std::string& raw);
+
+/// Frames in the file as the run knows them after reading: stated, or the largest seen + 1.
+std::int64_t frames_in_file(const RunConfig& config, const SourceInfo& source, std::int64_t last);
+
+}  // namespace xpcs

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/series_reader.hpp"
+
+#include "host/progress.hpp"
+#include "host/stop.hpp"
+
+#include <oneapi/tbb/concurrent_queue.h>
+#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/parallel_pipeline.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace xpcs {
+
+namespace {
+
+namespace tbb = oneapi::tbb;
+
+/// A block on its way through the stages, with buffers that are used again.
+struct Work {
+    RawBlock block;
+    Chunk chunk;
+    PieceScratch scratch;
+    SeriesPiece piece;
+    DecodeCounts counts;
+};
+
+SeriesPiece
+make_piece_of(Work& work, const Partition& partition, const SeriesRange& range, bool dense_rows) {
+    if (const auto* events = std::get_if<EventChunk>(&work.chunk)) {
+        return make_piece(*events, partition, range, work.scratch);
+    }
+    return make_piece(
+        std::get<DenseChunk>(work.chunk), partition, range, !dense_rows, work.scratch);
+}
+
+std::unique_ptr<FrameSource> open_selected(const ReadOptions& options, const SeriesRange& range) {
+    std::unique_ptr<FrameSource> source = open_frame_source(options.raw, options.source);
+    source->set_shape(options.rows, options.cols);
+    if (!source->info().sparse) {
+        source->select(range.begin_frame, std::min(range.end_frame, source->info().n_frames));
+    }
+    return source;
+}
+
+}  // namespace
+
+int default_threads() {
+    return tbb::info::default_concurrency();
+}
+
+ReadResult
+read_series(const ReadOptions& options, const Partition& partition, const SeriesRange& range) {
+    const std::unique_ptr<FrameSource> source = open_selected(options, range);
+    ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, 0};
+    Progress progress("reading", options.progress);
+
+    const int threads = options.threads > 0 ? options.threads : default_threads();
+    const auto tokens = static_cast<std::size_t>(2 * threads + 1);
+    std::vector<std::unique_ptr<Work>> pool;
+    tbb::concurrent_bounded_queue<Work*> idle;
+    for (std::size_t i = 0; i < tokens; ++i) {
+        pool.push_back(std::make_unique<Work>());
+        idle.push(pool.back().get());
+    }
+
+    const auto fetch = [&](tbb::flow_control& flow) -> Work* {
+        throw_if_stopped();
+        Work* work = nullptr;
+        idle.pop(work);
+        const auto start = std::chrono::steady_clock::now();
+        const bool more = source->next(work->block);
+        out.read_wait_s +=
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (!more) {
+            flow.stop();
+            return nullptr;
+        }
+        return work;
+    };
+    const auto decode = [&](Work* work) {
+        work->counts = {};
+        source->decode(work->block, work->chunk, work->counts);
+        work->piece = make_piece_of(*work, partition, range, options.dense_rows);
+        return work;
+    };
+    const auto append = [&](Work* work) {
+        progress.add(work->piece.counts.events,
+                     static_cast<std::int64_t>(work->block.bytes.size()));
+        progress.set_fraction(source->fraction_read());
+        out.decode += work->counts;
+        out.series.append(std::move(work->piece));
+        work->piece = {};
+        if (options.memory_limit > 0 && out.series.memory_bytes() > options.memory_limit) {
+            throw SeriesTooLarge{};
+        }
+        idle.push(work);
+    };
+    tbb::task_arena arena(threads);
+    arena.execute([&] {
+        tbb::parallel_pipeline(
+            tokens,
+            tbb::make_filter<void, Work*>(tbb::filter_mode::serial_in_order, fetch) &
+                tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, decode) &
+                tbb::make_filter<Work*, void>(tbb::filter_mode::serial_in_order, append));
+    });
+    return out;
+}
+
+DenseProbe
+probe_dense(const ReadOptions& options, const Partition& partition, const SeriesRange& range) {
+    const std::unique_ptr<FrameSource> source = open_selected(options, range);
+    Work work;
+    DenseProbe probe;
+    if (!source->next(work.block)) return probe;
+    source->decode(work.block, work.chunk, work.counts);
+    const auto& frames = std::get<DenseChunk>(work.chunk);
+    probe.occupancy = occupancy_of(frames, partition);
+    SeriesRange first_tile = range;
+    first_tile.end_tile = std::min<std::int64_t>(range.end_tile, range.first_tile + 64);
+    const SeriesPiece piece = make_piece(frames, partition, first_tile, false, work.scratch);
+    probe.sample_bytes = static_cast<std::uint32_t>(std::max(piece.sample_bytes, 1));
+    return probe;
+}
+
+}  // namespace xpcs

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From a raw file to a PixelSeries: reading, decoding and sorting overlap, a block at a time.
+#pragma once
+
+#include "host/readers/frame_source.hpp"
+#include "kernels/partition.hpp"
+#include "kernels/pixel_series.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace xpcs {
+
+struct ReadOptions {
+    std::string raw;
+    SourceOptions source;
+    std::int64_t rows = 0, cols = 0;  ///< of the q-map, for files that carry no shape
+    bool dense_rows = false;          ///< keep whole frames as rows instead of events
+    int threads = 0;                  ///< 0 = all
+    std::string progress = "auto";
+    std::uint64_t memory_limit = 0;  ///< bytes of the series; 0 = none
+    bool keep = true;                ///< false: only frame sums and counts
+};
+
+/// Threads that a run uses unless told.
+int default_threads();
+
+/// Thrown where the series outgrows ReadOptions::memory_limit; the caller takes fewer tiles.
+struct SeriesTooLarge {};
+
+struct ReadResult {
+    PixelSeries series;
+    DecodeCounts decode;
+    double read_wait_s = 0;  ///< fetching bytes, summed over the (serial) calls
+};
+
+/// Reads the tiles and frames of `range`. Deterministic, whatever the number of threads.
+/// Throws Error (of the source; interrupted), SeriesTooLarge.
+ReadResult
+read_series(const ReadOptions& options, const Partition& partition, const SeriesRange& range);
+
+/// What the first frames of a dense source look like.
+struct DenseProbe {
+    double occupancy = 0;
+    std::uint32_t sample_bytes = 1;  ///< that rows will need
+};
+DenseProbe
+probe_dense(const ReadOptions& options, const Partition& partition, const SeriesRange& range);
+
+}  // namespace xpcs

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kernels/gpu_sort.cuh"
+
+#include <cub/device/device_radix_sort.cuh>
+#include <cub/device/device_scan.cuh>
+
+#include <algorithm>
+
+namespace xpcs::gpu {
+
+std::size_t sort_workspace_bytes(std::size_t n) {
+    const auto count = static_cast<std::uint32_t>(n);
+    cub::DoubleBuffer<std::uint64_t> keys;
+    cub::DoubleBuffer<std::uint32_t> values;
+    std::uint32_t* sums = nullptr;
+    std::size_t sort_bytes = 0, sum_bytes = 0;
+    XPCS_CUDA_CHECK(
+        cub::DeviceRadixSort::SortPairs(nullptr, sort_bytes, keys, values, count, 0, 64));
+    XPCS_CUDA_CHECK(cub::DeviceScan::InclusiveSum(nullptr, sum_bytes, sums, sums, count));
+    return std::max(sort_bytes, sum_bytes);
+}
+
+void sort_pairs(SortBuffers& buffers,
+                std::size_t n,
+                int first_bit,
+                int end_bit,
+                void* workspace,
+                std::size_t workspace_bytes,
+                const Stream& stream) {
+    if (n == 0 || first_bit == end_bit) return;
+    cub::DoubleBuffer<std::uint64_t> keys(buffers.keys, buffers.spare_keys);
+    cub::DoubleBuffer<std::uint32_t> values(buffers.values, buffers.spare_values);
+    XPCS_CUDA_CHECK(cub::DeviceRadixSort::SortPairs(workspace,
+                                                    workspace_bytes,
+                                                    keys,
+                                                    values,
+                                                    static_cast<std::uint32_t>(n),
+                                                    first_bit,
+                                                    end_bit,
+                                                    stream.get()));
+    buffers = {keys.Current(), keys.Alternate(), values.Current(), values.Alternate()};
+}
+
+void inclusive_sum(std::uint32_t* x,
+                   std::size_t n,
+                   void* workspace,
+                   std::size_t workspace_bytes,
+                   const Stream& stream) {
+    if (n == 0) return;
+    XPCS_CUDA_CHECK(cub::DeviceScan::InclusiveSum(
+        workspace, workspace_bytes, x, x, static_cast<std::uint32_t>(n), stream.get()));
+}
+
+}  // namespace xpcs::gpu

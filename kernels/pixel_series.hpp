@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The photons of a run in pixel-major order.
+//
+// Files come frame by frame, correlation wants pixel by pixel. Each chunk of a file is sorted, on
+// its own and in parallel, into *tiles* of 512 neighbouring kept pixels; the series of a tile is
+// then the concatenation of its part of every piece, in file order. Events are kept as 4-byte
+// records (pixel in tile, frame in piece, count), whole frames as transposed rows of 1, 2 or 4
+// bytes. Memory: 4 bytes per event, or the sample size per sample; nothing else grows with the run.
+//
+// Deterministic: pieces are appended in file order, whatever the number of threads that made them.
+#pragma once
+
+#include "kernels/array.hpp"
+#include "kernels/events.hpp"
+#include "kernels/partition.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace xpcs {
+
+constexpr int tile_bits = 9;
+constexpr std::int64_t tile_pixels = std::int64_t{1} << tile_bits;
+
+inline std::int64_t n_tiles(const Partition& partition) {
+    return (partition.n_kept() + tile_pixels - 1) >> tile_bits;
+}
+
+/// Which part of the data is kept: file frames [begin, end) and tiles [first_tile, end_tile).
+struct SeriesRange {
+    std::int64_t begin_frame = 0;
+    std::int64_t end_frame = INT64_MAX;
+    std::int64_t first_tile = 0;
+    std::int64_t end_tile = INT64_MAX;
+};
+
+/// What happened to the events of a piece (or of all pieces).
+struct SeriesCounts {
+    std::int64_t events = 0;          ///< kept
+    std::int64_t photons = 0;         ///< kept
+    std::int64_t masked = 0;          ///< on pixels that are not kept
+    std::int64_t outside_frames = 0;  ///< outside [begin_frame, end_frame)
+    std::int64_t split_records = 0;   ///< extra records made of counts above 255
+    std::int64_t overflow_samples = 0;
+    SeriesCounts& operator+=(const SeriesCounts& other);
+};
+
+/// Photons of one chunk, tile by tile. One of the three stores is used.
+struct SeriesPiece {
+    std::int64_t frame_base = 0;
+    std::int64_t n_frames = 0;        ///< span covered: frame_base ... frame_base + n_frames - 1
+    bool ordered = true;              ///< frames never decrease
+    RawVector<std::uint32_t> narrow;  ///< records, see series_record.hpp
+    RawVector<std::uint64_t> wide;    ///< records of chunks that span many frames
+    std::vector<std::uint32_t> tile_begin;      ///< [tiles in range + 1] into narrow or wide
+    RawVector<std::byte> rows;                  ///< dense: [kept pixels in range][n_frames] samples
+    int sample_bytes = 0;                       ///< dense: 1, 2 or 4
+    std::vector<std::uint64_t> frame_photons;   ///< [n_frames] sum over kept pixels of the range
+    std::vector<std::uint32_t> overflow_slots;  ///< kept pixels that met a no-data sample
+    SeriesCounts counts;
+
+    std::uint64_t memory_bytes() const;
+};
+
+/// Buffers that a thread reuses from chunk to chunk.
+struct PieceScratch {
+    EventChunk events;
+    std::vector<std::uint32_t> slot;
+    std::vector<std::uint32_t> cursor;
+};
+
+/// Sorts a chunk of events into tiles. Thread-safe.
+SeriesPiece make_piece(const EventChunk& chunk,
+                       const Partition& partition,
+                       const SeriesRange& range,
+                       PieceScratch& scratch);
+
+/// Sorts whole frames into tiles as events (`as_events`) or as transposed rows.
+SeriesPiece make_piece(const DenseChunk& chunk,
+                       const Partition& partition,
+                       const SeriesRange& range,
+                       bool as_events,
+                       PieceScratch& scratch);
+
+/// Fraction of the samples on kept pixels that are neither 0 nor "no data".
+double occupancy_of(const DenseChunk& chunk, const Partition& partition);
+
+/// One tile's events, pixel by pixel, each pixel in time order. Buffers are reused.
+struct TileEvents {
+    std::vector<std::uint32_t> begin;  ///< [pixels in tile + 1]
+    RawVector<std::uint32_t> frame;    ///< file frame - SeriesRange::begin_frame
+    RawVector<std::uint32_t> count;
+    std::int64_t duplicates = 0;  ///< records that share pixel and frame with the one before
+    RawVector<std::uint32_t> cursor;
+};
+
+class PixelSeries {
+  public:
+    /// `keep` false: pieces are counted and dropped, only frame sums and counts remain.
+    PixelSeries(const Partition& partition, const SeriesRange& range, bool dense, bool keep = true);
+
+    /// Pieces come in file order; one caller at a time.
+    void append(SeriesPiece&& piece);
+
+    bool dense() const { return dense_; }
+    /// Frames never decrease from record to record, so a stable sort by pixel keeps time order.
+    bool ordered() const { return ordered_; }
+    const Partition& partition() const { return *partition_; }
+    const SeriesRange& range() const { return range_; }
+    std::int64_t first_tile() const { return range_.first_tile; }
+    std::int64_t end_tile() const { return range_.end_tile; }
+    const SeriesCounts& counts() const { return counts_; }
+    std::int64_t last_frame() const { return last_frame_; }  ///< largest kept, -1 if none
+    std::uint64_t memory_bytes() const { return memory_bytes_; }
+    const std::vector<SeriesPiece>& pieces() const { return pieces_; }
+    /// [frame - begin_frame] photons on the kept pixels of the range; as long as the data reach.
+    const std::vector<std::uint64_t>& frame_photons() const { return frame_photons_; }
+    /// [n_kept] 1 where a no-data sample was met; empty if none was.
+    const std::vector<std::uint8_t>& overflow() const { return overflow_; }
+
+    /// Dense: no sample is larger (0xFF, 0xFFFF or 0xFFFFFFFF: the width that pieces needed).
+    std::uint32_t largest_sample() const { return largest_sample_; }
+
+    /// Takes the photons of the marked pixels [n_kept] out of frame_photons().
+    void remove_from_frames(const std::vector<std::uint8_t>& marked);
+
+    /// Slots of a tile: [first, end) of the kept pixels.
+    std::int64_t first_slot(std::int64_t tile) const { return tile << tile_bits; }
+    std::int64_t end_slot(std::int64_t tile) const;
+
+    /// Sparse: the events of a tile. Thread-safe.
+    void gather(std::int64_t tile, TileEvents& out) const;
+
+    /// Dense: samples of one kept pixel, frames begin_frame ... begin_frame + n - 1; frames without
+    /// data are 0. Thread-safe.
+    void gather_row(std::int64_t slot, std::int64_t n, std::uint32_t* out) const;
+
+  private:
+    const Partition* partition_;
+    SeriesRange range_;
+    bool dense_;
+    bool keep_;
+    std::vector<SeriesPiece> pieces_;
+    std::vector<std::uint64_t> frame_photons_;
+    std::vector<std::uint8_t> overflow_;
+    SeriesCounts counts_;
+    std::int64_t last_frame_ = -1;
+    std::uint64_t memory_bytes_ = 0;
+    std::uint32_t largest_sample_ = 0;
+    bool ordered_ = true;
+};
+
+}  // namespace xpcs

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kernels/series_gpu.cuh"
+
+#include "kernels/multitau_core.hpp"
+#include "kernels/series_record.hpp"
+#include "kernels/staging.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace xpcs::gpu {
+
+namespace core = multitau_core;
+
+namespace {
+
+constexpr unsigned block_size = 256;
+constexpr unsigned per_thread = 8;
+
+// ------------------------------------------------------------------------------- events
+
+/// Some records of one piece, as they lie in the piece, below the piece's tile table.
+struct RecordSpan {
+    const std::uint32_t* tile_begin;  ///< [n_tiles + 1], as in the piece
+    std::uint32_t n_tiles;
+    const void* records;
+    std::uint32_t first;  ///< place of the first record in the piece
+    std::uint32_t n;
+    std::uint32_t base;  ///< frame of the piece - begin_frame (modulo 2^32)
+};
+
+template <class Record, class Word>
+__global__ void unpack_records(RecordSpan span, std::uint64_t* keys, std::uint32_t* counts) {
+    const std::size_t i = thread_index();
+    if (i >= span.n) return;
+    const Word record = static_cast<const Word*>(span.records)[i];
+    const std::uint32_t place = span.first + static_cast<std::uint32_t>(i);
+    std::uint32_t low = 0, high = span.n_tiles;  // the last tile that begins at or before `place`
+    while (high - low > 1) {
+        const std::uint32_t middle = (low + high) / 2;
+        if (span.tile_begin[middle] <= place) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    const std::uint64_t slot = (std::uint64_t{low} << tile_bits) + Record::pixel(record);
+    const auto frame = span.base + static_cast<std::uint32_t>(Record::frame(record));
+    keys[i] = slot << 32 | frame;
+    counts[i] = static_cast<std::uint32_t>(Record::count(record));
+}
+
+__global__ void find_begins(const std::uint64_t* keys,
+                            std::uint32_t n,
+                            std::uint32_t n_slots,
+                            std::uint32_t* begin) {
+    const std::size_t slot = thread_index();
+    if (slot > n_slots) return;
+    std::uint32_t first = 0, last = n;
+    while (first < last) {
+        const std::uint32_t middle = first + (last - first) / 2;
+        if (keys[middle] >> 32 < slot) {
+            first = middle + 1;
+        } else {
+            last = middle;
+        }
+    }
+    begin[slot] = first;
+}
+
+/// What the passes over the sorted records need to know.
+struct Selection {
+    const std::uint64_t* keys;
+    const std::uint32_t* counts;
+    std::uint32_t n;
+    FrameMap frames;
+    std::int64_t begin_frame;
+    const std::uint8_t* excluded;
+
+    /// Analysis frame of record i, or left_out.
+    __device__ std::int64_t frame(std::uint32_t i) const {
+        const std::uint64_t key = keys[i];
+        if (excluded[key >> 32] != 0) return FrameMap::left_out;
+        return frames(begin_frame + static_cast<std::uint32_t>(key));
+    }
+    /// Record i adds to the word of the record before it; both are kept.
+    __device__ bool joins_previous(std::uint32_t i, std::int64_t frame_of_i) const {
+        return i > 0 && keys[i - 1] >> 32 == keys[i] >> 32 && frame(i - 1) == frame_of_i;
+    }
+};
+
+/// Adds up values while their place stays the same; sorted data touch memory seldom.
+struct RunningSum {
+    std::uint64_t* place = nullptr;
+    std::uint64_t sum = 0;
+
+    __device__ void add(std::uint64_t* to, std::uint64_t value) {
+        if (to != place) {
+            flush();
+            place = to;
+        }
+        sum += value;
+    }
+    __device__ void flush() {
+        if (sum != 0) add_atomic(place, sum);
+        sum = 0;
+    }
+};
+
+/// Tallies of every record, and leader[i] = 1 where a new word begins.
+__global__ void mark_records(Selection records,
+                             SeriesTallies tallies,
+                             const std::uint32_t* static_bin,
+                             std::uint64_t* totals,
+                             std::uint32_t* leader) {
+    const std::size_t first = thread_index() * per_thread;
+    RunningSum total, segment;
+    std::uint64_t duplicates = 0, used = 0;
+    for (std::size_t at = first; at < first + per_thread && at < records.n; ++at) {
+        const auto i = static_cast<std::uint32_t>(at);
+        duplicates += i > 0 && records.keys[i] == records.keys[i - 1];
+        const std::int64_t frame = records.frame(i);
+        const bool kept = frame != FrameMap::left_out;
+        leader[i] = kept && !records.joins_previous(i, frame);
+        if (!kept) continue;
+        ++used;
+        const auto slot = static_cast<std::uint32_t>(records.keys[i] >> 32);
+        total.add(totals + slot, records.counts[i]);
+        if (tallies.n_segments == 0) continue;
+        const std::int64_t k = frame / tallies.segment_frames;
+        if (k < tallies.n_segments) {
+            segment.add(tallies.segments +
+                            std::size_t{static_bin[slot]} *
+                                static_cast<std::size_t>(tallies.n_segments) +
+                            static_cast<std::size_t>(k),
+                        records.counts[i]);
+        }
+    }
+    total.flush();
+    segment.flush();
+    if (duplicates != 0) add_atomic(tallies.duplicates, duplicates);
+    if (used != 0) add_atomic(tallies.events_used, used);
+}
+
+/// Adds every kept record to its word. Sums that pass 32 bits spoil the words of their pixel alone,
+/// and pixels that bright are correlated from the records instead.
+__global__ void write_words(Selection records, const std::uint32_t* sums, std::uint64_t* words) {
+    const std::size_t at = thread_index();
+    if (at >= records.n) return;
+    const auto i = static_cast<std::uint32_t>(at);
+    const std::int64_t frame = records.frame(i);
+    if (frame == FrameMap::left_out) return;
+    const bool leads = sums[i] != (i > 0 ? sums[i - 1] : 0);
+    const std::uint64_t word =
+        core::pack_event(leads ? static_cast<std::uint32_t>(frame) : 0, records.counts[i]);
+    add_atomic(words + sums[i] - 1, word);
+}
+
+__global__ void word_begins(const std::uint32_t* record_begin,
+                            const std::uint32_t* sums,
+                            std::uint32_t n_slots,
+                            std::uint32_t* begin) {
+    const std::size_t slot = thread_index();
+    if (slot > n_slots) return;
+    const std::uint32_t place = record_begin[slot];
+    begin[slot] = place == 0 ? 0 : sums[place - 1];
+}
+
+// ------------------------------------------------------------------------------- rows
+
+/// Some samples of one piece, in the piece's order [slot][frame].
+struct SampleSpan {
+    const void* samples;
+    std::uint64_t first;  ///< place of the first sample among those of the batch
+    std::uint64_t n;
+    std::int64_t piece_frames;
+    std::int64_t frame_base;  ///< in the file
+};
+
+template <class Sample>
+__global__ void
+unpack_rows(SampleSpan span, FrameMap frames, std::int64_t n_frames, std::uint32_t* rows) {
+    const std::size_t i = thread_index();
+    if (i >= span.n) return;
+    const std::uint32_t value = static_cast<const Sample*>(span.samples)[i];
+    if (value == 0) return;
+    const std::uint64_t place = span.first + i;
+    const auto piece_frames = static_cast<std::uint64_t>(span.piece_frames);
+    const std::uint64_t slot = place / piece_frames;
+    const std::int64_t frame =
+        frames(span.frame_base + static_cast<std::int64_t>(place % piece_frames));
+    if (frame == FrameMap::left_out) return;
+    add_atomic(rows + slot * static_cast<std::uint64_t>(n_frames) +
+                   static_cast<std::uint64_t>(frame),
+               value);
+}
+
+/// A warp per pixel: its photons in all and by segment.
+__global__ void tally_rows(const std::uint32_t* rows,
+                           std::uint32_t n_slots,
+                           std::int64_t n_frames,
+                           const std::uint8_t* excluded,
+                           const std::uint32_t* static_bin,
+                           SeriesTallies tallies,
+                           std::uint64_t* totals) {
+    const std::size_t slot = thread_index() / warp_lanes;
+    if (slot >= n_slots || excluded[slot] != 0) return;
+    const std::uint32_t* row = rows + slot * static_cast<std::size_t>(n_frames);
+    std::uint64_t total = 0;
+    RunningSum segment;
+    for (std::int64_t t = threadIdx.x % warp_lanes; t < n_frames; t += warp_lanes) {
+        total += row[t];
+        if (tallies.n_segments == 0) continue;
+        const std::int64_t k = t / tallies.segment_frames;
+        if (k < tallies.n_segments) {
+            segment.add(tallies.segments +
+                            std::size_t{static_bin[slot]} *
+                                static_cast<std::size_t>(tallies.n_segments) +
+                            static_cast<std::size_t>(k),
+                        row[t]);
+        }
+    }
+    segment.flush();
+    if (total != 0) add_atomic(totals + slot, total);
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------- host side
+
+Staging::Staging(std::size_t bytes, const Stream& stream) : bytes_(bytes) {
+    for (int i = 0; i < n_buffers; ++i) {
+        buffers_.push_back(
+            {PinnedArray<unsigned char>(bytes), DeviceArray<unsigned char>(bytes), Event()});
+        buffers_.back().done.record(stream);
+    }
+}
+
+Staging::Buffer& Staging::acquire() {
+    Buffer& buffer = buffers_[next_];
+    next_ = (next_ + 1) % buffers_.size();
+    buffer.done.wait();
+    return buffer;
+}
+
+SeriesBuffers::SeriesBuffers(std::size_t n_slots,
+                             std::size_t n_events,
+                             bool dense,
+                             std::int64_t n_frames)
+    : begin_(n_slots + 1), record_begin_(n_slots + 1), static_bin_(n_slots), totals_(n_slots),
+      excluded_(n_slots) {
+    if (dense) {
+        rows_ = DeviceArray<std::uint32_t>(n_slots * static_cast<std::size_t>(n_frames));
+        return;
+    }
+    for (auto& keys : keys_)
+        keys = DeviceArray<std::uint64_t>(n_events);
+    for (auto& values : values_)
+        values = DeviceArray<std::uint32_t>(n_events);
+    if (n_events > 0) workspace_ = DeviceArray<unsigned char>(sort_workspace_bytes(n_events));
+}
+
+void SeriesBuffers::load_events(const PixelSeries& series,
+                                const Batch& batch,
+                                Staging& staging,
+                                const Stream& stream) {
+    const auto first_tile = static_cast<std::size_t>(batch.first_tile - series.first_tile());
+    const auto n_tiles = static_cast<std::size_t>(batch.end_tile - batch.first_tile);
+    // The tile table lies below the records, which stay aligned to 8 bytes.
+    const std::size_t table_bytes = (n_tiles + 2) / 2 * 8;
+    std::size_t out = 0;
+    for (const SeriesPiece& piece : series.pieces()) {
+        if (piece.tile_begin.empty()) continue;
+        const std::uint32_t* table = piece.tile_begin.data() + first_tile;
+        const bool narrow = !piece.narrow.empty();
+        const std::size_t width = narrow ? sizeof(std::uint32_t) : sizeof(std::uint64_t);
+        const auto* records = narrow ? reinterpret_cast<const unsigned char*>(piece.narrow.data())
+                                     : reinterpret_cast<const unsigned char*>(piece.wide.data());
+        const std::size_t room = (staging.bytes() - table_bytes) / width;
+        for (std::uint32_t at = table[0]; at < table[n_tiles];) {
+            const auto n =
+                static_cast<std::uint32_t>(std::min<std::size_t>(room, table[n_tiles] - at));
+            Staging::Buffer& buffer = staging.acquire();
+            std::memcpy(buffer.host.data(), table, (n_tiles + 1) * sizeof table[0]);
+            parallel_copy(buffer.host.data() + table_bytes, records + at * width, n * width);
+            copy_to_device(
+                buffer.device.data(), buffer.host.data(), table_bytes + n * width, stream);
+            const RecordSpan span{
+                reinterpret_cast<const std::uint32_t*>(buffer.device.data()),
+                static_cast<std::uint32_t>(n_tiles),
+                buffer.device.data() + table_bytes,
+                at,
+                n,
+                static_cast<std::uint32_t>(piece.frame_base - series.range().begin_frame)};
+            launch(narrow ? unpack_records<NarrowRecord, std::uint32_t>
+                          : unpack_records<WideRecord, std::uint64_t>,
+                   blocks_for(n, block_size),
+                   block_size,
+                   0,
+                   stream,
+                   span,
+                   keys_[0].data() + out,
+                   values_[0].data() + out);
+            buffer.done.record(stream);
+            out += n;
+            at += n;
+        }
+    }
+}
+
+void SeriesBuffers::sort_events(const PixelSeries& series,
+                                const Batch& batch,
+                                const Stream& stream) {
+    sorted_ = {keys_[0].data(), keys_[1].data(), values_[0].data(), values_[1].data()};
+    const auto sort = [&](int first_bit, std::uint64_t largest) {
+        sort_pairs(sorted_,
+                   batch.n_events,
+                   first_bit,
+                   first_bit + static_cast<int>(std::bit_width(largest)),
+                   workspace_.data(),
+                   workspace_.size(),
+                   stream);
+    };
+    if (!series.ordered()) {
+        sort(0, static_cast<std::uint64_t>(series.last_frame() - series.range().begin_frame));
+    }
+    sort(32, static_cast<std::uint64_t>(batch.n_slots - 1));
+}
+
+void SeriesBuffers::load_rows(const PixelSeries& series,
+                              const FrameMap& frames,
+                              const Batch& batch,
+                              Staging& staging,
+                              const Stream& stream) {
+    clear(rows_.data(),
+          static_cast<std::size_t>(batch.n_slots) * static_cast<std::size_t>(frames.n_frames),
+          stream);
+    const auto first_slot =
+        static_cast<std::size_t>(batch.first_slot - series.first_slot(series.first_tile()));
+    for (const SeriesPiece& piece : series.pieces()) {
+        if (piece.rows.empty()) continue;
+        const auto width = static_cast<std::size_t>(piece.sample_bytes);
+        const auto length = static_cast<std::size_t>(piece.n_frames);
+        const std::byte* rows = piece.rows.data() + first_slot * length * width;
+        const std::size_t n_samples = static_cast<std::size_t>(batch.n_slots) * length;
+        const std::size_t room = staging.bytes() / width;
+        for (std::size_t at = 0; at < n_samples;) {
+            const std::size_t n = std::min(room, n_samples - at);
+            Staging::Buffer& buffer = staging.acquire();
+            parallel_copy(buffer.host.data(), rows + at * width, n * width);
+            copy_to_device(buffer.device.data(), buffer.host.data(), n * width, stream);
+            const SampleSpan span{buffer.device.data(), at, n, piece.n_frames, piece.frame_base};
+            launch(width == 1   ? unpack_rows<std::uint8_t>
+                   : width == 2 ? unpack_rows<std::uint16_t>
+                                : unpack_rows<std::uint32_t>,
+                   blocks_for(n, block_size),
+                   block_size,
+                   0,
+                   stream,
+                   span,
+                   frames,
+                   frames.n_frames,
+                   rows_.data());
+            buffer.done.record(stream);
+            at += n;
+        }
+    }
+}
+
+SeriesView SeriesBuffers::load(const PixelSeries& series,
+                               const MultitauRequest& request,
+                               const Batch& batch,
+                               const SeriesTallies& tallies,
+                               Staging& staging,
+                               const Stream& stream) {
+    const auto n_slots = static_cast<std::size_t>(batch.n_slots);
+    const auto first_slot = static_cast<std::size_t>(batch.first_slot);
+    excluded_host_.assign(n_slots, 0);
+    if (request.excluded != nullptr && !request.excluded->empty()) {
+        std::copy_n(request.excluded->begin() + batch.first_slot, n_slots, excluded_host_.begin());
+    }
+    copy_to_device(excluded_.data(), excluded_host_.data(), n_slots, stream);
+    copy_to_device(
+        static_bin_.data(), series.partition().static_bin.data() + first_slot, n_slots, stream);
+    clear(totals_.data(), n_slots, stream);
+
+    SeriesView view;
+    view.dense = series.dense();
+    view.n_slots = static_cast<std::uint32_t>(n_slots);
+    view.n_frames = request.frames.n_frames;
+    view.frames = request.frames;
+    view.begin_frame = series.range().begin_frame;
+    view.totals = totals_.data();
+    view.excluded = excluded_.data();
+    view.static_bin = static_bin_.data();
+    if (series.dense()) {
+        load_rows(series, request.frames, batch, staging, stream);
+        view.rows = rows_.data();
+        launch(tally_rows,
+               blocks_for(n_slots * warp_lanes, block_size),
+               block_size,
+               0,
+               stream,
+               view.rows,
+               view.n_slots,
+               view.n_frames,
+               view.excluded,
+               view.static_bin,
+               tallies,
+               totals_.data());
+        return view;
+    }
+    load_events(series, batch, staging, stream);
+    sort_events(series, batch, stream);
+    const auto n = static_cast<std::uint32_t>(batch.n_events);
+    const std::size_t slot_blocks = blocks_for(n_slots + 1, block_size);
+    launch(find_begins,
+           slot_blocks,
+           block_size,
+           0,
+           stream,
+           static_cast<const std::uint64_t*>(sorted_.keys),
+           n,
+           view.n_slots,
+           record_begin_.data());
+    // The buffers that the sort left free take the words and their places.
+    const Selection records{
+        sorted_.keys, sorted_.values, n, request.frames, view.begin_frame, view.excluded};
+    clear(sorted_.spare_keys, batch.n_events, stream);
+    launch(mark_records,
+           blocks_for(n, block_size * per_thread),
+           block_size,
+           0,
+           stream,
+           records,
+           tallies,
+           view.static_bin,
+           totals_.data(),
+           sorted_.spare_values);
+    inclusive_sum(
+        sorted_.spare_values, batch.n_events, workspace_.data(), workspace_.size(), stream);
+    launch(write_words,
+           blocks_for(n, block_size),
+           block_size,
+           0,
+           stream,
+           records,
+           static_cast<const std::uint32_t*>(sorted_.spare_values),
+           sorted_.spare_keys);
+    launch(word_begins,
+           slot_blocks,
+           block_size,
+           0,
+           stream,
+           static_cast<const std::uint32_t*>(record_begin_.data()),
+           static_cast<const std::uint32_t*>(sorted_.spare_values),
+           view.n_slots,
+           begin_.data());
+    view.words = sorted_.spare_keys;
+    view.begin = begin_.data();
+    view.keys = sorted_.keys;
+    view.counts = sorted_.values;
+    view.record_begin = record_begin_.data();
+    return view;
+}
+
+}  // namespace xpcs::gpu

@@ -15,7 +15,9 @@ boost-corr asks for Python 3.12 or later. Where only an older one is to be had, 
 installed without that check (its needs are installed with it), and the report says so.
 
 Peak memory is the largest resident size of one process of each program; processes that the peer
-starts beside it come on top of that.
+starts beside it come on top of that. The peer plans with 36 GB unless told otherwise and is killed
+by the system where there is less, so it is told to take half of what is free (--peer-memory), and is
+stopped when it takes nine tenths of it.
 """
 import argparse
 import datetime
@@ -35,7 +37,6 @@ SETS = {
     "sparse-0.002": (["--frames", "20000", "--occupancy", "0.002"], "512x1024", ".bin"),
     "sparse-0.01": (["--frames", "20000", "--occupancy", "0.01"], "512x1024", ".bin"),
     "sparse-0.01-short": (["--frames", "2000", "--occupancy", "0.01"], "512x1024", ".bin"),
-    "sparse-small": (["--frames", "2000", "--occupancy", "0.01"], "128x256", ".bin"),
     "dense-u16": (["--frames", "1000", "--occupancy", "1.5", "--format", "hdf5",
                    "--sample-bytes", "2"], "512x512", ".h5"),
     "dense-u16-bslz4": (["--frames", "1000", "--occupancy", "1.5", "--format", "hdf5",
@@ -104,25 +105,42 @@ def clean_environment():
     return env
 
 
+def free_bytes():
+    with open("/proc/meminfo") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+
+
+def resident_bytes(pid):
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
 def run(command, log, timeout):
-    """Wall seconds, CPU seconds and peak MiB of a child; status None if it ran past the time."""
+    """Wall seconds, CPU seconds and peak MiB of a child. `stopped` says why it was stopped: its time,
+    or its memory, before the machine has none left for others."""
     say("+ " + " ".join(command))
     with open(log, "wb") as out:
         start = time.monotonic()
         child = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT,
                                  env=clean_environment(), start_new_session=True)
-        late = False
+        stopped, most = None, 0.9 * free_bytes()
         while True:
             pid, status, usage = os.wait4(child.pid, os.WNOHANG)
             if pid:
                 break
-            if time.monotonic() - start > timeout and not late:
-                late = True
+            if time.monotonic() - start > timeout:
+                stopped = "time"
+            elif resident_bytes(child.pid) > most:
+                stopped = "memory"
+            if stopped:
                 os.killpg(child.pid, signal.SIGKILL)
             time.sleep(0.005)
         wall = time.monotonic() - start
     child.returncode = os.waitstatus_to_exitcode(status)
-    return {"command": command, "status": None if late else child.returncode, "wall_s": wall,
+    return {"command": command, "status": child.returncode, "stopped": stopped, "wall_s": wall,
             "cpu_s": usage.ru_utime + usage.ru_stime, "peak_MiB": usage.ru_maxrss / 1024}
 
 
@@ -205,7 +223,8 @@ def one(args, python, name, raw, qmap):
             raise SystemExit(f"xpcs-corr failed on {raw}")
         warm(raw)
         peer = [os.path.join(os.path.dirname(python), "boost_corr")] + common
-        report["boost_corr"] = run(peer + ["-o", folders["theirs"]],
+        memory = args.peer_memory or min(36, free_bytes() / 2e9)
+        report["boost_corr"] = run(peer + ["-o", folders["theirs"], "--max-memory", f"{memory:.1f}"],
                                    os.path.join(scratch, "theirs.log"), args.timeout)
         status = report["boost_corr"]["status"]
         report["ratio"] = report["boost_corr"]["wall_s"] / report["xpcs"]["wall_s"]
@@ -226,8 +245,10 @@ def one(args, python, name, raw, qmap):
 
 def cell(report):
     peer = report["boost_corr"]
-    if peer["status"] is None:
+    if peer["stopped"] == "time":
         return f"> {peer['wall_s']:.0f} (stopped)", f"> {report['ratio']:.0f}"
+    if peer["stopped"] == "memory":
+        return "no memory", "-"
     if peer["status"] != 0:
         return f"failed ({peer['status']})", "-"
     return f"{peer['wall_s']:.1f}", f"{report['ratio']:.0f}"
@@ -271,6 +292,8 @@ def parse():
     parser.add_argument("--normalize-frame", type=int, choices=(0, 1), default=1)
     parser.add_argument("--threads", type=int, default=0, help="of xpcs-corr; 0 = all")
     parser.add_argument("--repeat", type=int, default=3, help="runs of xpcs-corr; the best counts")
+    parser.add_argument("--peer-memory", type=float, default=0,
+                        help="GB that the peer may plan with; 0 = half of what is free, at most 36")
     parser.add_argument("--timeout", type=float, default=540, help="seconds of one run")
     parser.add_argument("--json", help="file for the report")
     parser.add_argument("--install-only", action="store_true")

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What happens to results when a run is stopped, killed, starved or disturbed.
-#include "cli_fixture.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -12,9 +11,10 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
+
+#include "cli_fixture.hpp"
 
 namespace xpcs::testing {
 namespace {

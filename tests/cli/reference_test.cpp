@@ -9,7 +9,7 @@
 //    mask, always;
 //  - segments of the SAXS curve are sums divided by T, after normalisation; here means, before it;
 //  - pixels without signal enter g2_err as 0; here they are left out.
-#include "cli_fixture.hpp"
+#include "reference/reference.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@
 #include <filesystem>
 #include <regex>
 
-#include "reference/reference.hpp"
+#include "cli_fixture.hpp"
 
 namespace xpcs::testing {
 namespace {
@@ -173,9 +173,8 @@ class Reference : public ::testing::TestWithParam<std::pair<const char*, const c
         return shared("float64/" + set + "__" + name + ".hdf");
     }
     /// Lags, curve, image and segments: the same by both definitions.
-    static void expect_common(const std::string& ours,
-                              const std::string& set,
-                              const std::string& name) {
+    static void
+    expect_common(const std::string& ours, const std::string& set, const std::string& name) {
         const std::string theirs = expected(set, name);
         EXPECT_EQ(values(ours, delay_path), values(theirs, delay_path));
         expect_close(values(ours, "/xpcs/temporal_mean/scattering_1d"),
@@ -188,9 +187,8 @@ class Reference : public ::testing::TestWithParam<std::pair<const char*, const c
         if (plain == "nf0_crop") plain = "nf0";
         if (fs::exists(expected(set, plain))) expect_segments(ours, expected(set, plain));
     }
-    static void expect_image(const std::string& ours,
-                             const std::string& theirs,
-                             const std::string& set) {
+    static void
+    expect_image(const std::string& ours, const std::string& theirs, const std::string& set) {
         if (!has(theirs, image_path)) return;
         const Maps maps(set);
         const auto a = values(ours, image_path), b = values(theirs, image_path);
@@ -204,8 +202,7 @@ class Reference : public ::testing::TestWithParam<std::pair<const char*, const c
         }
     }
     static void expect_segments(const std::string& ours, const std::string& theirs) {
-        const auto n_frames =
-            static_cast<double>(values(theirs, intensity_path).size() / 2);
+        const auto n_frames = static_cast<double>(values(theirs, intensity_path).size() / 2);
         double width = 1;
         while (std::floor(n_frames / width) > 16)
             width *= 2;
@@ -336,11 +333,8 @@ TEST_P(WithoutCropping, FrameNormalisationIsThatOfTheMask) {
     expect_common(ours, set, name);
     const std::string text = name;
     const bool cut = text == "nf1_b11e650";
-    const Frames frames(set,
-                        cut ? 11 : 0,
-                        cut ? 650 : 700,
-                        text == "nf1_f2" ? 2 : 1,
-                        text == "nf1_a3" ? 3 : 1);
+    const Frames frames(
+        set, cut ? 11 : 0, cut ? 650 : 700, text == "nf1_f2" ? 2 : 1, text == "nf1_a3" ? 3 : 1);
     const Maps maps(set);
     const auto g2 = values(ours, g2_path), other = values(theirs, g2_path);
     expect_close(g2, normalised_g2(frames, maps, false), tolerance, "ours");
@@ -374,8 +368,7 @@ std::vector<Event3m> events_of_3m() {
         {{0, 1076}, {582, 1076}, {1164, 1076}, {1164, 0}, {582, 0}, {0, 0}}};
     std::vector<Event3m> events;
     for (std::size_t m = 0; m < 6; ++m) {
-        const std::string bytes =
-            bytes_of(shared("data/S-3m/S-3m.bin.00" + std::to_string(m)));
+        const std::string bytes = bytes_of(shared("data/S-3m/S-3m.bin.00" + std::to_string(m)));
         for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
             std::uint64_t word = 0;
             std::copy_n(bytes.data() + at, 8, reinterpret_cast<char*>(&word));
@@ -406,8 +399,8 @@ TEST_P(Gaps, AreNoPixelsOfTheirStaticBin) {
     for (std::size_t p = 0; p < maps.mask.size(); ++p) {
         const std::size_t bin = maps.static_bin(p), row = p / 2100, col = p % 2100;
         if (bin == 0) continue;
-        const bool gap = (row >= 512 && row < 582) || (row >= 1094 && row < 1164) ||
-                         (col >= 1024 && col < 1076);
+        const bool gap =
+            (row >= 512 && row < 582) || (row >= 1094 && row < 1164) || (col >= 1024 && col < 1076);
         ++with_gaps[bin];
         without_gaps[bin] += gap ? 0 : 1;
     }
@@ -430,8 +423,7 @@ TEST_P(Gaps, AreNoPixelsOfTheirStaticBin) {
         if (bin > 0) direct.add(bin, static_cast<std::size_t>(maps.dq[pixel]), series);
     }
     expect_close(values(ours, g2_path), direct.g2(without_gaps), tolerance, "ours");
-    expect_close(
-        values(expected(set, name), g2_path), direct.g2(with_gaps), tolerance, "theirs");
+    expect_close(values(expected(set, name), g2_path), direct.g2(with_gaps), tolerance, "theirs");
     std::int64_t in_gaps = 0;
     for (const auto& [bin, n] : with_gaps)
         in_gaps += n - without_gaps.at(bin);

@@ -2,8 +2,8 @@
 // Definitions and inputs of flows: against the schema, against our own checks, and against what the
 // earlier system produced for real runs.
 #include "jobgen/flow/flow.hpp"
-#include "jobgen/flow/gather.hpp"
 
+#include "jobgen/flow/gather.hpp"
 #include "tests/jobgen/support.hpp"
 
 #include <gmock/gmock.h>
@@ -17,17 +17,22 @@ using ::testing::HasSubstr;
 
 const std::string shared = XPCS_SHARED_DIR;
 
-const std::vector<std::pair<std::string, std::string>> flows{
-    {"online", "globus-compute"}, {"online", "job"}, {"online", "here"}, {"batch", "globus-compute"}, {"batch", "job"}};
+const std::vector<std::pair<std::string, std::string>> flows{{"online", "globus-compute"},
+                                                             {"online", "job"},
+                                                             {"online", "here"},
+                                                             {"batch", "globus-compute"},
+                                                             {"batch", "job"}};
 
 TEST(FlowDefinition, golden_and_without_faults) {
     for (const auto& [kind, via] : flows) {
         const Json d = definition(kind, via);
         EXPECT_THAT(faults(d, input_schema(kind)), ::testing::IsEmpty()) << kind << " " << via;
-        jobgen::testing::expect_golden("flows/" + kind + "-" + via + ".definition.json", dump(d) + "\n");
+        jobgen::testing::expect_golden("flows/" + kind + "-" + via + ".definition.json",
+                                       dump(d) + "\n");
     }
     for (const char* kind : {"online", "batch"}) {
-        jobgen::testing::expect_golden(std::string("flows/") + kind + ".schema.json", dump(input_schema(kind)) + "\n");
+        jobgen::testing::expect_golden(std::string("flows/") + kind + ".schema.json",
+                                       dump(input_schema(kind)) + "\n");
     }
     jobgen::testing::expect_golden("flows/function.json", dump(function_registration()) + "\n");
 }
@@ -39,7 +44,8 @@ TEST(FlowDefinition, fits_the_published_schema) {
     }
     const Json schema = jobgen::testing::json_file(file);
     for (const auto& [kind, via] : flows) {
-        EXPECT_THAT(schema_faults(definition(kind, via), schema), ::testing::IsEmpty()) << kind << " " << via;
+        EXPECT_THAT(schema_faults(definition(kind, via), schema), ::testing::IsEmpty())
+            << kind << " " << via;
     }
     Json broken = definition("online", "job");
     broken["States"]["Done"]["Bogus"] = 1;
@@ -69,21 +75,46 @@ TEST(FlowDefinition, faults_are_found) {
         const auto found = faults(d, schema);
         return found.empty() ? std::string("none") : found.front();
     };
-    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"]["Next"] = "Reprot"; }), HasSubstr("leads to 'Reprot', which does not exist (did you mean 'Report'?)"));
-    EXPECT_THAT(first([](Json&, Json& d) { d["StartAt"] = "Nowhere"; }), HasSubstr("'Nowhere' does not exist"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["Lonely"] = {{"Type", "Pass"}, {"End", true}}; }), HasSubstr("Lonely: nothing leads to this state"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"]["Next"] = "TransferBackWanted"; s.erase("Report"); s.erase("GatherMetadata"); }),
+    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"]["Next"] = "Reprot"; }),
+                HasSubstr("leads to 'Reprot', which does not exist (did you mean 'Report'?)"));
+    EXPECT_THAT(first([](Json&, Json& d) { d["StartAt"] = "Nowhere"; }),
+                HasSubstr("'Nowhere' does not exist"));
+    EXPECT_THAT(first([](Json& s, Json&) {
+                    s["Lonely"] = {{"Type", "Pass"}, {"End", true}};
+                }),
+                HasSubstr("Lonely: nothing leads to this state"));
+    EXPECT_THAT(first([](Json& s, Json&) {
+                    s["Verify"]["Next"] = "TransferBackWanted";
+                    s.erase("Report");
+                    s.erase("GatherMetadata");
+                }),
                 HasSubstr("GatherMetadata"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"].erase("ExceptionOnActionFailure"); }), HasSubstr("ExceptionOnActionFailure is missing"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"].erase("ResultPath"); }), HasSubstr("ResultPath is missing"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"]["Parameters"]["tasks.$"] = "$.input.verfy"; }), HasSubstr("which the input schema does not know"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"]["Parameters"]["tasks.$"] = "input.verify"; }), HasSubstr("must begin with '$.'"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["Done"] = {{"Type", "Pass"}, {"Next", "Done"}}; }), HasSubstr("no state ends the run"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["Done"]["Type"] = "Succeed"; }), HasSubstr("type 'Succeed' is not known"));
-    EXPECT_THAT(first([](Json& s, Json&) { s["PublishWanted"]["Choices"][0]["Next"] = "Gone"; }), HasSubstr("'Gone'"));
+    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"].erase("ExceptionOnActionFailure"); }),
+                HasSubstr("ExceptionOnActionFailure is missing"));
+    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"].erase("ResultPath"); }),
+                HasSubstr("ResultPath is missing"));
+    EXPECT_THAT(
+        first([](Json& s, Json&) { s["Verify"]["Parameters"]["tasks.$"] = "$.input.verfy"; }),
+        HasSubstr("which the input schema does not know"));
+    EXPECT_THAT(
+        first([](Json& s, Json&) { s["Verify"]["Parameters"]["tasks.$"] = "input.verify"; }),
+        HasSubstr("must begin with '$.'"));
+    EXPECT_THAT(first([](Json& s, Json&) {
+                    s["Done"] = {{"Type", "Pass"}, {"Next", "Done"}};
+                }),
+                HasSubstr("no state ends the run"));
+    EXPECT_THAT(first([](Json& s, Json&) { s["Done"]["Type"] = "Succeed"; }),
+                HasSubstr("type 'Succeed' is not known"));
+    EXPECT_THAT(first([](Json& s, Json&) { s["PublishWanted"]["Choices"][0]["Next"] = "Gone"; }),
+                HasSubstr("'Gone'"));
     // Read before it is produced, because one way leads around the producer.
-    EXPECT_THAT(first([](Json& s, Json&) { s["Report"]["Next"] = "TransferBackWanted"; s["TransferBackWanted"]["Default"] = "GatherMetadata"; s["GatherMetadata"]["Next"] = "PublishWanted"; }),
-                HasSubstr("reads '$.GatherMetadata.details.results[0].output.transfer', which is not certainly there"));
+    EXPECT_THAT(first([](Json& s, Json&) {
+                    s["Report"]["Next"] = "TransferBackWanted";
+                    s["TransferBackWanted"]["Default"] = "GatherMetadata";
+                    s["GatherMetadata"]["Next"] = "PublishWanted";
+                }),
+                HasSubstr("reads '$.GatherMetadata.details.results[0].output.transfer', which is "
+                          "not certainly there"));
     EXPECT_FALSE(faults(Json(5), Json()).empty());
     EXPECT_FALSE(faults(Json::object(), Json()).empty());
 }
@@ -148,13 +179,17 @@ TEST_P(GoldenInputs, come_out_as_before_except_for_what_is_named_here) {
     const Json& gather = in["gather"][0]["kwargs"]["stdin"];
 
     // Transfers: the same; the fields are named as the action takes them.
-    EXPECT_EQ(in["source_transfer"]["source_endpoint"], old["source_transfer"]["source_endpoint_id"]);
-    EXPECT_EQ(in["source_transfer"]["destination_endpoint"], old["source_transfer"]["destination_endpoint_id"]);
+    EXPECT_EQ(in["source_transfer"]["source_endpoint"],
+              old["source_transfer"]["source_endpoint_id"]);
+    EXPECT_EQ(in["source_transfer"]["destination_endpoint"],
+              old["source_transfer"]["destination_endpoint_id"]);
     EXPECT_EQ(in["source_transfer"]["DATA"], old["source_transfer"]["transfer_items"]);
     EXPECT_EQ(in["transfer_back"], old["enable_result_transfer"]);
     if (request.transfer_back) {
-        EXPECT_EQ(in["result_transfer"]["source_endpoint"], old["result_transfer"]["source_endpoint_id"]);
-        EXPECT_EQ(in["result_transfer"]["destination_endpoint"], old["result_transfer"]["destination_endpoint_id"]);
+        EXPECT_EQ(in["result_transfer"]["source_endpoint"],
+                  old["result_transfer"]["source_endpoint_id"]);
+        EXPECT_EQ(in["result_transfer"]["destination_endpoint"],
+                  old["result_transfer"]["destination_endpoint_id"]);
         Json item = old["result_transfer"]["transfer_items"][0];
         // Intended: a directory goes back as a directory; as it was, the transfer could not work.
         item["recursive"] = true;
@@ -172,15 +207,22 @@ TEST_P(GoldenInputs, come_out_as_before_except_for_what_is_named_here) {
     EXPECT_EQ(argv[4], corr["qmap"]);
     EXPECT_EQ(argv[6], corr["output"]);
     EXPECT_EQ(in["compute"]["endpoint_id"], old["compute_endpoint"]);
-    EXPECT_EQ(in["compute"]["user_endpoint_config"]["nodes_per_block"], old["compute_nodes_per_block"]);
+    EXPECT_EQ(in["compute"]["user_endpoint_config"]["nodes_per_block"],
+              old["compute_nodes_per_block"]);
     if (std::string(GetParam().deployment) != "nersc") {
         EXPECT_EQ(in["compute"]["user_endpoint_config"]["queue"], old["compute_queue"]);
         EXPECT_EQ(in["compute"]["user_endpoint_config"]["walltime"], "01:00:00");
     }
     // Publication: the same, field by field.
     const Json& publish = old["publishv2"];
-    for (const char* key : {"dataset", "destination", "source_collection", "source_collection_basepath",
-                            "destination_collection", "index", "visible_to", "metadata_file"}) {
+    for (const char* key : {"dataset",
+                            "destination",
+                            "source_collection",
+                            "source_collection_basepath",
+                            "destination_collection",
+                            "index",
+                            "visible_to",
+                            "metadata_file"}) {
         EXPECT_EQ(gather[key], publish[key]) << key;
     }
     EXPECT_EQ(gather["https_host"], publish["destination_url_hostname"]);
@@ -193,21 +235,27 @@ TEST_P(GoldenInputs, come_out_as_before_except_for_what_is_named_here) {
     // Intended: every group that sees the record may also read the files.
     EXPECT_EQ(in["publish"]["permissions"].size(), publish["visible_to"].size());
     for (const auto& rule : in["publish"]["permissions"]) {
-        EXPECT_EQ(text_at(rule, "path"), publish["destination"].get<std::string>() + "/" + text_at(in, "dataset") + "/");
+        EXPECT_EQ(text_at(rule, "path"),
+                  publish["destination"].get<std::string>() + "/" + text_at(in, "dataset") + "/");
     }
     const Json options = run_options(d, request, run.name);
     EXPECT_EQ(options["label"], meta["label"]);
     EXPECT_EQ(options["tags"], meta["tags"]);
     EXPECT_EQ(options["run_monitors"], meta["run_monitors"]);
-    jobgen::testing::expect_golden(std::string("flows/") + GetParam().name + ".input.json", dump(all) + "\n");
+    jobgen::testing::expect_golden(std::string("flows/") + GetParam().name + ".input.json",
+                                   dump(all) + "\n");
 }
 
 INSTANTIATE_TEST_SUITE_P(
     golden,
     GoldenInputs,
-    ::testing::Values(Golden{"run1_voyager8idi_eiger", "voyager-8idi-polaris", "comm202410", "2024-3"},
-                      Golden{"run2_voyagerxpcs8_rigaku_twotime", "voyager-xpcs8-polaris", "milliron202503", "2025-1"},
-                      Golden{"run3_nersc_cpu_skip_back", "nersc", "tempus202507-merge", "2025-2"}));
+    ::testing::Values(
+        Golden{"run1_voyager8idi_eiger", "voyager-8idi-polaris", "comm202410", "2024-3"},
+        Golden{"run2_voyagerxpcs8_rigaku_twotime",
+               "voyager-xpcs8-polaris",
+               "milliron202503",
+               "2025-1"},
+        Golden{"run3_nersc_cpu_skip_back", "nersc", "tempus202507-merge", "2025-2"}));
 
 std::vector<Run> many_runs(int n, const Deployment& d) {
     RunConfig config;
@@ -215,8 +263,11 @@ std::vector<Run> many_runs(int n, const Deployment& d) {
     std::vector<Run> runs;
     for (int i = 0; i < n; ++i) {
         char name[200];
-        std::snprintf(name, sizeof name,
-                      "/8IDI/2025-2/tempus202507-merge/data/converted/Ha0277_PO2_a0002_f2000000/Eb0082_D20_a0011_f2000000_r%05d_t76ns", i + 1);
+        std::snprintf(name,
+                      sizeof name,
+                      "/8IDI/2025-2/tempus202507-merge/data/converted/Ha0277_PO2_a0002_f2000000/"
+                      "Eb0082_D20_a0011_f2000000_r%05d_t76ns",
+                      i + 1);
         runs.push_back(make_run(config, name, d));
     }
     return runs;
@@ -234,7 +285,8 @@ TEST(FlowBatch, golden_transfers_and_a_batch_of_200_fits) {
     const std::string file = shared + "/golden/batch_part0.input.json";
     if (fs::exists(file)) {
         const Json old = jobgen::testing::json_file(file)["input"]["source_transfer"];
-        EXPECT_EQ(small["input"]["source_transfer"]["DATA"], old["transfer_items"]);
+        EXPECT_EQ(nlohmann::json::parse(dump(small["input"]["source_transfer"]["DATA"])),
+                  nlohmann::json::parse(dump(old["transfer_items"])));
     }
     request.transfer_back = true;
     request.back = "/8IDI/2025-2/tempus202507-merge/analysis";
@@ -246,11 +298,15 @@ TEST(FlowBatch, golden_transfers_and_a_batch_of_200_fits) {
         items += task["kwargs"]["stdin"]["items"].size();
     }
     EXPECT_EQ(items, 200u);
-    EXPECT_THAT(error_of([&] { check_input(batch_input(site, d, many_runs(600, d), request), input_schema("batch")); }),
+    EXPECT_THAT(error_of([&] {
+                    check_input(batch_input(site, d, many_runs(600, d), request),
+                                input_schema("batch"));
+                }),
                 HasSubstr("make smaller batches"));
     auto mixed = many_runs(2, d);
     mixed[1].raw = "/8IDI/c/f/data/sub2/d2";
-    EXPECT_THAT(error_of([&] { batch_input(site, d, mixed, request); }), HasSubstr("does not lie below"));
+    EXPECT_THAT(error_of([&] { batch_input(site, d, mixed, request); }),
+                HasSubstr("does not lie below"));
 }
 
 TEST(FlowInput, wrong_inputs_are_refused_before_the_run) {
@@ -262,7 +318,8 @@ TEST(FlowInput, wrong_inputs_are_refused_before_the_run) {
     request.experiment = "comm202410";
     request.cycle = "2024-3";
     const jobgen::Run run = make_run(config, "/gdata/dm/8IDI/2024-3/comm202410/data/a/a.h5", d);
-    EXPECT_THAT(error_of([&] { input(site, d, run, request); }), HasSubstr("--back DIR, or --skip-transfer-back"));
+    EXPECT_THAT(error_of([&] { input(site, d, run, request); }),
+                HasSubstr("--back DIR, or --skip-transfer-back"));
     request.transfer_back = false;
     const Json good = input(site, d, run, request);
     const Json schema = input_schema("online");
@@ -270,7 +327,8 @@ TEST(FlowInput, wrong_inputs_are_refused_before_the_run) {
     const auto refused = [&](auto change) {
         Json bad = good;
         change(bad["input"]);
-        EXPECT_THAT(error_of([&] { check_input(bad, schema); }), HasSubstr("65 input of the flow: "));
+        EXPECT_THAT(error_of([&] { check_input(bad, schema); }),
+                    HasSubstr("65 input of the flow: "));
     };
     refused([](Json& in) { in.erase("source_transfer"); });
     refused([](Json& in) { in["surprise"] = 1; });
@@ -303,21 +361,23 @@ TEST(FlowGather, golden_record_of_a_published_data_set) {
     const Json old = jobgen::testing::json_file(shared + "/golden/publish_run1.gather_output.json");
     const jobgen::testing::TempDir dir;
     const std::string base = dir.path();
-    const std::string dataset =
-        base + "/xpcs_staging/comm202410/G001_436_PorousGlass-08000/output/eiger4m_qmap_1018_hongrui_d36/G001_436_PorousGlass-08000";
+    const std::string dataset = base + "/xpcs_staging/comm202410/G001_436_PorousGlass-08000/output/"
+                                       "eiger4m_qmap_1018_hongrui_d36/G001_436_PorousGlass-08000";
     for (const auto& [name, content] : files.items()) {
         jobgen::testing::write_file(dataset + "/" + name,
-                                    content.contains("hex") ? from_hex(content["hex"]) : text_at(content, "text"));
+                                    content.contains("hex") ? from_hex(content["hex"])
+                                                            : text_at(content, "text"));
     }
-    const Json request{{"dataset", dataset},
-                       {"destination", "/XPCSDATA/Automate/2024-3/comm202410/eiger4m_qmap_1018_hongrui_d36"},
-                       {"source_collection", "98d26f35-e5d5-4edd-becf-a75520656c64"},
-                       {"source_collection_basepath", base},
-                       {"destination_collection", "74defd5b-5f61-42fc-bcc4-834c9f376a4f"},
-                       {"index", "4428cfe6-611b-48db-81b2-167a7d9710ea"},
-                       {"visible_to", {"urn:globus:groups:id:368beb47-c9c5-11e9-b455-0efb3ba9a670"}},
-                       {"https_host", "https://g-f6125.fd635.8443.data.globus.org"},
-                       {"metadata_file", dataset + "/resources/G001_436_PorousGlass-08000_results/metadata.json"}};
+    const Json request{
+        {"dataset", dataset},
+        {"destination", "/XPCSDATA/Automate/2024-3/comm202410/eiger4m_qmap_1018_hongrui_d36"},
+        {"source_collection", "98d26f35-e5d5-4edd-becf-a75520656c64"},
+        {"source_collection_basepath", base},
+        {"destination_collection", "74defd5b-5f61-42fc-bcc4-834c9f376a4f"},
+        {"index", "4428cfe6-611b-48db-81b2-167a7d9710ea"},
+        {"visible_to", {"urn:globus:groups:id:368beb47-c9c5-11e9-b455-0efb3ba9a670"}},
+        {"https_host", "https://g-f6125.fd635.8443.data.globus.org"},
+        {"metadata_file", dataset + "/resources/G001_436_PorousGlass-08000_results/metadata.json"}};
     Json made = gather(request, "2025-01-02T03:04:05.678901Z");
     // Intended: the name under which portals look for the creator.
     EXPECT_EQ(made["search"]["content"]["dc"]["creators"][0]["creatorName"], "8-ID");
@@ -329,7 +389,8 @@ TEST(FlowGather, golden_record_of_a_published_data_set) {
     Json missing = request;
     missing["dataset"] = dataset + "/nothing";
     EXPECT_THAT(error_of([&] { gather(missing, "2025"); }), HasSubstr("66 data set"));
-    jobgen::testing::write_file(dataset + "/resources/G001_436_PorousGlass-08000_results/metadata.json", "{broken");
+    jobgen::testing::write_file(
+        dataset + "/resources/G001_436_PorousGlass-08000_results/metadata.json", "{broken");
     EXPECT_THAT(error_of([&] { gather(request, "2025"); }), HasSubstr("not JSON"));
 }
 
@@ -348,7 +409,8 @@ TEST(FlowFunction, registration_holds_the_source_that_runs) {
     EXPECT_EQ(call("xpcs_run(['echo', '{\"a\": 1}'])['a']").out, "1\n");
     EXPECT_EQ(call("xpcs_run(['cat'], stdin={'b': 2})['b']").out, "2\n");
     EXPECT_EQ(call("xpcs_run(['echo', '$(touch x)'])['last_line']").out, "$(touch x)\n");
-    EXPECT_THAT(call("xpcs_run(['sh', '-c', 'echo why >&2; exit 3'])").err, HasSubstr("RuntimeError: sh: exit code 3: why"));
+    EXPECT_THAT(call("xpcs_run(['sh', '-c', 'echo why >&2; exit 3'])").err,
+                HasSubstr("RuntimeError: sh: exit code 3: why"));
     EXPECT_EQ(call("xpcs_run(['false'], check=False)['exit_code']").out, "1\n");
 }
 

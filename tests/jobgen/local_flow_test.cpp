@@ -14,9 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::error_of;
+using ::testing::HasSubstr;
 using testing::TempDir;
 using testing::write_file;
-using ::testing::HasSubstr;
 
 const char* const uuid_source = "11111111-1111-4111-8111-111111111111";
 const char* const uuid_staging = "22222222-2222-4222-8222-222222222222";
@@ -37,10 +37,12 @@ struct Place {
         site = load_site_texts(
             {{"built", built_in_deployments()},
              {"test",
-              "schema: 1\ncollections:\n  src: {id: " + std::string(uuid_source) + ", path: " + d + "/src/}\n" +
-                  "  stage: {id: " + uuid_staging + ", path: " + d + "/stage/}\n  pub: {id: " + uuid_publish +
-                  ", path: " + d + "/pub/}\ndeployments:\n  test:\n    machine: localhost\n    source: src\n" +
-                  "    staging: stage\n    publish: pub\n    staging_dir: " + d + "/stage/xpcs\n    https_host: \"\"\n"}});
+              "schema: 1\ncollections:\n  src: {id: " + std::string(uuid_source) + ", path: " + d +
+                  "/src/}\n" + "  stage: {id: " + uuid_staging + ", path: " + d +
+                  "/stage/}\n  pub: {id: " + uuid_publish + ", path: " + d +
+                  "/pub/}\ndeployments:\n  test:\n    machine: localhost\n    source: src\n" +
+                  "    staging: stage\n    publish: pub\n    staging_dir: " + d +
+                  "/stage/xpcs\n    https_host: \"\"\n"}});
         write_file(dir / "src/2025-1/exp/data/a/a.bin", "photons");
         write_file(dir / "src/2025-1/exp/data/a/a_metadata.hdf", "meta");
         write_file(dir / "src/2025-1/exp/data/q_map.h5", "qmap");
@@ -52,7 +54,8 @@ struct Place {
         request.back = dir / "src/2025-1/exp/analysis";
         flow.definition = flow::definition("online", "here");
         make_input();
-        flow.collections = {{uuid_source, d + "/src/"}, {uuid_staging, d + "/stage/"}, {uuid_publish, d + "/pub/"}};
+        flow.collections = {
+            {uuid_source, d + "/src/"}, {uuid_staging, d + "/stage/"}, {uuid_publish, d + "/pub/"}};
         flow.run_dir = dir / "run";
         flow.catalogue = dir / "catalogue.jsonl";
         flow.time_scale = 0.001;
@@ -83,16 +86,19 @@ TEST(LocalFlow, from_raw_file_to_catalogue) {
     EXPECT_TRUE(fs::exists(p.dir / ("stage/xpcs/exp/a" + result)));
     EXPECT_TRUE(fs::exists(p.dir / "src/2025-1/exp/analysis/a_results.hdf"));
     EXPECT_TRUE(fs::exists(p.dir / "pub/XPCSDATA/Automate/2025-1/exp/q_map/a/a_results.hdf"));
-    EXPECT_TRUE(fs::exists(p.dir / "pub/XPCSDATA/Automate/2025-1/exp/q_map/a/resources/a_results/page.html"));
+    EXPECT_TRUE(fs::exists(
+        p.dir / "pub/XPCSDATA/Automate/2025-1/exp/q_map/a/resources/a_results/page.html"));
     const Json record = parse_json(read_text(p.dir / "catalogue.jsonl"), "catalogue");
-    EXPECT_EQ(text_at(record, "subject"), "globus://" + std::string(uuid_publish) + "/XPCSDATA/Automate/2025-1/exp/q_map/a");
+    EXPECT_EQ(text_at(record, "subject"),
+              "globus://" + std::string(uuid_publish) + "/XPCSDATA/Automate/2025-1/exp/q_map/a");
     EXPECT_EQ(record["content"]["project_metadata"]["cycle"], "2025-1");
     EXPECT_EQ(record["content"]["project_metadata"]["analysis_type"][0], "Multitau");
     EXPECT_TRUE(fs::exists(p.dir / "run/permissions.jsonl"));
     EXPECT_THAT(p.log.str(), HasSubstr("SUCCEEDED"));
     // Again: nothing is done twice.
     EXPECT_EQ(p.execute(), 0);
-    EXPECT_EQ(read_text(p.dir / "catalogue.jsonl").find('\n') + 1, read_text(p.dir / "catalogue.jsonl").size());
+    EXPECT_EQ(read_text(p.dir / "catalogue.jsonl").find('\n') + 1,
+              read_text(p.dir / "catalogue.jsonl").size());
 }
 
 TEST(LocalFlow, a_failure_ends_with_its_reason_and_goes_on_when_repaired) {
@@ -155,7 +161,8 @@ TEST(LocalFlow, hostile_names_stay_names) {
     write_file(p.dir / ("src/data/" + name + "/" + name + ".bin"), "photons");
     RunConfig config;
     config.qmap = p.dir / "src/2025-1/exp/data/q_map.h5";
-    p.run = make_run(config, p.dir / ("src/data/" + name + "/" + name + ".bin"), p.site.deployment("test"));
+    p.run = make_run(
+        config, p.dir / ("src/data/" + name + "/" + name + ".bin"), p.site.deployment("test"));
     p.make_input();
     EXPECT_EQ(p.execute(), 0) << p.log.str();
     EXPECT_TRUE(fs::exists(p.dir / ("pub/XPCSDATA/Automate/2025-1/exp/q_map/" + name)));
@@ -171,7 +178,8 @@ TEST(LocalFlow, a_batch_flow_tells_what_failed) {
     RunConfig config;
     config.qmap = p.dir / "src/2025-1/exp/data/q_map.h5";
     for (int i = 0; i < 5; ++i) {
-        const std::string raw = p.dir / ("src/2025-1/exp/data/set/d" + std::to_string(i) + "/d" + std::to_string(i) + ".bin");
+        const std::string raw = p.dir / ("src/2025-1/exp/data/set/d" + std::to_string(i) + "/d" +
+                                         std::to_string(i) + ".bin");
         write_file(raw, i == 3 ? "fail 65" : "photons");
         runs.push_back(make_run(config, raw, p.site.deployment("test")));
     }
@@ -208,20 +216,38 @@ TEST(LocalFlow, choices_waits_catches_and_fails) {
     const auto choice = [&](const Json& rule) {
         Json r = rule;
         r["Next"] = "G";
-        return outcome({{"A", {{"Type", "Choice"}, {"Choices", Json::array({r})}, {"Default", "B"}}}, {"G", good}, {"B", bad}});
+        return outcome(
+            {{"A", {{"Type", "Choice"}, {"Choices", Json::array({r})}, {"Default", "B"}}},
+             {"G", good},
+             {"B", bad}});
     };
-    EXPECT_THAT(choice({{"Variable", "$.input.n"}, {"NumericGreaterThan", 2}}), HasSubstr("SUCCEEDED"));
-    EXPECT_THAT(choice({{"Variable", "$.input.n"}, {"NumericLessThan", 2}}), HasSubstr("FAILED: Bad: why"));
-    EXPECT_THAT(choice({{"Variable", "$.input.word"}, {"StringMatches", "a*"}}), HasSubstr("SUCCEEDED"));
-    EXPECT_THAT(choice({{"Not", {{"Variable", "$.input.word"}, {"StringEquals", "abc"}}}}), HasSubstr("FAILED"));
-    EXPECT_THAT(choice({{"Variable", "$.input.list[5]"}, {"IsPresent", false}}), HasSubstr("SUCCEEDED"));
-    EXPECT_THAT(choice({{"Variable", "$.input.gone"}, {"StringEquals", "x"}}), HasSubstr("is not there"));
-    EXPECT_THAT(outcome({{"A", {{"Type", "Wait"}, {"Seconds", 60}, {"Next", "G"}}}, {"G", good}}), HasSubstr("SUCCEEDED"));
-    Json action{{"Type", "Action"}, {"ActionUrl", "https://nowhere"}, {"Parameters", Json::object()}, {"WaitTime", 60},
-                {"ExceptionOnActionFailure", true}, {"ResultPath", "$.A"}, {"Next", "G"}};
-    EXPECT_THAT(outcome({{"A", action}, {"G", good}}), HasSubstr("FAILED: A: action https://nowhere"));
-    action["Catch"] = Json::array({{{"ErrorEquals", {"States.ALL"}}, {"Next", "B"}, {"ResultPath", "$.failure"}}});
-    EXPECT_THAT(outcome({{"A", action}, {"G", good}, {"B", bad}}), HasSubstr("FAILED: Bad: why (action https://nowhere"));
+    EXPECT_THAT(choice({{"Variable", "$.input.n"}, {"NumericGreaterThan", 2}}),
+                HasSubstr("SUCCEEDED"));
+    EXPECT_THAT(choice({{"Variable", "$.input.n"}, {"NumericLessThan", 2}}),
+                HasSubstr("FAILED: Bad: why"));
+    EXPECT_THAT(choice({{"Variable", "$.input.word"}, {"StringMatches", "a*"}}),
+                HasSubstr("SUCCEEDED"));
+    EXPECT_THAT(choice({{"Not", {{"Variable", "$.input.word"}, {"StringEquals", "abc"}}}}),
+                HasSubstr("FAILED"));
+    EXPECT_THAT(choice({{"Variable", "$.input.list[5]"}, {"IsPresent", false}}),
+                HasSubstr("SUCCEEDED"));
+    EXPECT_THAT(choice({{"Variable", "$.input.gone"}, {"StringEquals", "x"}}),
+                HasSubstr("is not there"));
+    EXPECT_THAT(outcome({{"A", {{"Type", "Wait"}, {"Seconds", 60}, {"Next", "G"}}}, {"G", good}}),
+                HasSubstr("SUCCEEDED"));
+    Json action{{"Type", "Action"},
+                {"ActionUrl", "https://nowhere"},
+                {"Parameters", Json::object()},
+                {"WaitTime", 60},
+                {"ExceptionOnActionFailure", true},
+                {"ResultPath", "$.A"},
+                {"Next", "G"}};
+    EXPECT_THAT(outcome({{"A", action}, {"G", good}}),
+                HasSubstr("FAILED: A: action https://nowhere"));
+    action["Catch"] = Json::array(
+        {{{"ErrorEquals", {"States.ALL"}}, {"Next", "B"}, {"ResultPath", "$.failure"}}});
+    EXPECT_THAT(outcome({{"A", action}, {"G", good}, {"B", bad}}),
+                HasSubstr("FAILED: Bad: why (action https://nowhere"));
     EXPECT_EQ(at_path(Json::parse(R"({"a": [{"b": 7}]})"), "$.a[0].b"), 7);
 }
 

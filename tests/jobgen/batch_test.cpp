@@ -22,6 +22,7 @@ using testing::write_file;
 struct Bench {
     TempDir dir;
     std::string bin = testing::make_programs(dir);
+    std::string client = "client";
 
     Outcome jobgen(std::vector<std::string> args) {
         args.insert(args.begin(), std::string(XPCS_BIN_DIR) + "/xpcs-jobgen");
@@ -29,7 +30,9 @@ struct Bench {
         return testing::bash(args,
                              {{"PATH", bin + ":" + (path ? path : "")},
                               {"HOME", dir / "home"},
-                              {"CALLS", dir / "calls"}},
+                              {"CALLS", dir / "calls"},
+                              {"GLOBUS_CLI_CLIENT_ID", client},
+                              {"GLOBUS_CLI_CLIENT_SECRET", client}},
                              120);
     }
     void runs(int n, const std::vector<int>& broken) {
@@ -352,6 +355,22 @@ TEST(Launch, flows_through_the_globus_command_line) {
                                    "--skip-transfer-back"});
     EXPECT_EQ(none.code, 78);
     EXPECT_THAT(none.err, HasSubstr("has no flow_id"));
+    b.client.clear();
+    const Outcome secret = b.jobgen({"launch",
+                                     b.dir / "data/r100/r100.bin",
+                                     "--deployments",
+                                     b.dir / "site.yaml",
+                                     "--deployment",
+                                     "mine",
+                                     "-o",
+                                     b.dir / "out",
+                                     "--experiment",
+                                     "e",
+                                     "--cycle",
+                                     "2025-1",
+                                     "--skip-transfer-back"});
+    EXPECT_EQ(secret.code, 78);
+    EXPECT_THAT(secret.err, HasSubstr("uses a service account: set GLOBUS_CLI_CLIENT_ID"));
 }
 
 TEST(Program, commands_and_their_faults) {

@@ -584,6 +584,26 @@ void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
     out.duplicates = equal;
 }
 
+void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
+    if (dense_) {
+        std::vector<std::uint32_t> row(frame_photons_.size());
+        for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
+            for (std::int64_t slot = first_slot(tile); slot < end_slot(tile); ++slot) {
+                gather_row(slot, static_cast<std::int64_t>(row.size()), row.data());
+                sums[static_cast<std::size_t>(slot)] +=
+                    std::accumulate(row.begin(), row.end(), std::uint64_t{0});
+            }
+        }
+        return;
+    }
+    for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
+        std::uint64_t* first = sums.data() + first_slot(tile);
+        for_each_record(*this, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t count) {
+            first[pixel] += count;
+        });
+    }
+}
+
 void PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {
     TileEvents events;
     std::vector<std::uint32_t> row(dense_ ? frame_photons_.size() : 0);

@@ -16,7 +16,7 @@ installed without that check (its needs are installed with it), and the report s
 
 Peak memory is the largest resident size of one process of each program; processes that the peer
 starts beside it come on top of that. The peer plans with 36 GB unless told otherwise and is killed
-by the system where there is less, so it is told to take half of what is free (--peer-memory), and is
+by the system where there is less, so it is told to take seven tenths of what is free (--peer-memory), and is
 stopped when it takes nine tenths of it. (boost-corr 0.1.7 fails on Rigaku files where it may plan with
 less than about 14 GB: its buffers are then shorter than its batches of 1024 frames.)
 """
@@ -227,7 +227,7 @@ def one(args, python, name, raw, qmap):
             raise SystemExit(f"xpcs-corr failed on {raw}")
         warm(raw)
         peer = [os.path.join(os.path.dirname(python), "boost_corr")] + common
-        memory = args.peer_memory or min(36, free_bytes() / 2e9)
+        memory = args.peer_memory or min(36, 0.7e-9 * free_bytes())
         report["boost_corr"] = run(peer + ["-o", folders["theirs"], "--max-memory", f"{memory:.1f}"],
                                    os.path.join(scratch, "theirs.log"), args.timeout)
         status = report["boost_corr"]["status"]
@@ -300,7 +300,7 @@ def parse():
     parser.add_argument("--threads", type=int, default=0, help="of xpcs-corr; 0 = all")
     parser.add_argument("--repeat", type=int, default=3, help="runs of xpcs-corr; the best counts")
     parser.add_argument("--peer-memory", type=float, default=0,
-                        help="GB that the peer may plan with; 0 = half of what is free, at most 36")
+                        help="GB that the peer may plan with; 0 = 0.7 of what is free, at most 36")
     parser.add_argument("--timeout", type=float, default=540, help="seconds of one run")
     parser.add_argument("--json", help="file for the report")
     parser.add_argument("--install-only", action="store_true")

@@ -16,6 +16,7 @@
 
 #include <iostream>
 #include <new>
+#include <optional>
 
 namespace xpcs {
 
@@ -29,15 +30,20 @@ std::string run_one(const RunConfig& config, const std::string& raw, Summary& su
         return "";
     }
     Log::info(setup.headline());
-    ResultFile file(config, setup.base, setup.result.metadata.file);
-    run_multitau(setup, file);
+    std::optional<ResultFile> file;
+    if (!config.follow) file.emplace(config, setup.base, setup.result.metadata.file);
+    run_multitau(setup, file ? &*file : nullptr);
     RunResult& result = setup.result;
+    if (config.follow) {
+        finish_setup(setup);
+        file.emplace(config, setup.base, result.metadata.file);
+    }
     result.warnings = Log::warnings();
 
     StageClock clock(result.stage_s);
-    file.write(result);
+    file->write(result);
     throw_if_stopped();
-    const std::string path = file.commit();
+    const std::string path = file->commit();
     clock.lap("write");
     Log::info(run_report(result));
     summary.done(result, path);

@@ -47,7 +47,7 @@ struct Gathered {
 
 class MultitauRun {
   public:
-    MultitauRun(RunSetup& setup, ResultFile& file)
+    MultitauRun(RunSetup& setup, ResultFile* file)
         : setup_(setup), result_(setup.result), file_(file) {}
     void run();
 
@@ -71,7 +71,7 @@ class MultitauRun {
 
     RunSetup& setup_;
     RunResult& result_;
-    ResultFile& file_;
+    ResultFile* file_;  ///< for -G
     Gathered all_;
     FrameMap map_;
     std::optional<FrameWeights> weights_;
@@ -238,7 +238,7 @@ void MultitauRun::correlate(const ReadResult& read) {
         if (!all_.bands) {
             const int n_lags = make_lag_ladder(map_.n_frames).n_lags();
             all_.bands.emplace(
-                file_.unnormalized(n_lags, setup_.partition.rows, setup_.partition.cols),
+                file_->unnormalized(n_lags, setup_.partition.rows, setup_.partition.cols),
                 setup_.partition,
                 n_lags);
         }
@@ -478,7 +478,7 @@ void MultitauRun::unmask_in_qmap() {
 
 }  // namespace
 
-void run_multitau(RunSetup& setup, ResultFile& file) {
+void run_multitau(RunSetup& setup, ResultFile* file) {
     MultitauRun(setup, file).run();
 }
 

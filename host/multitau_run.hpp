@@ -9,8 +9,9 @@
 
 namespace xpcs {
 
-/// Fills setup.result; with -G also writes the per-pixel sums to `file`. Throws Error.
-void run_multitau(RunSetup& setup, ResultFile& file);
+/// Fills setup.result; with -G also writes the per-pixel sums to `file` (needed only then). Throws
+/// Error.
+void run_multitau(RunSetup& setup, ResultFile* file);
 
 /// What was kept and dropped, in one line.
 std::string run_report(const RunResult& result);

@@ -77,6 +77,19 @@ void add_files(Rows& rows) {
                                   .says("Go without a metadata file; the result gets a minimal "
                                         "/entry group."),
                               &C::no_metadata));
+    rows.push_back(option_row(Row(g, "follow", "", "")
+                                  .is(ValueKind::flag)
+                                  .says("The detector still writes the raw file (Rigaku): wait for "
+                                        "it and take events as they come. The end is told by the "
+                                        "metadata file appearing, by --n-frames, or by "
+                                        "--follow-quiet."),
+                              &C::follow));
+    rows.push_back(option_row(Row(g, "follow-quiet", "", "SECONDS")
+                                  .in("s")
+                                  .above(0)
+                                  .says("A followed file that has not grown for so long is "
+                                        "complete."),
+                              &C::follow_quiet_s));
     rows.push_back(option_row(Row(g, "config", "c", "FILE")
                                   .says("Read options from a JSON or YAML file; its keys are the "
                                         "long names, with _ or -. The command line wins."),
@@ -415,6 +428,10 @@ void check_config(const RunConfig& config) {
     check_name_part("--suffix", config.suffix);
     parse_dq_selection(config.dq_selection);
     check_frames(config);
+    if (config.follow && config.save_G2) {
+        impossible("--follow and --save-G2 exclude each other: the result begins with the metadata "
+                   "file, which comes last");
+    }
     if (config.no_metadata && !config.metadata.empty()) {
         impossible("--no-metadata and --metadata '" + printable(config.metadata, 120) +
                    "' exclude each other");

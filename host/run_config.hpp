@@ -47,6 +47,8 @@ struct RunConfig {
     double memory_gib = 0;  ///< --memory, 0 = automatic
     EngineChoice engine = EngineChoice::automatic;  ///< --engine
     std::string metadata;                           ///< --metadata FILE
+    bool follow = false;                            ///< --follow
+    double follow_quiet_s = 10;                     ///< --follow-quiet
     bool no_metadata = false;                       ///< --no-metadata: a minimal /entry is written
     double frame_time_s = 0;                        ///< --frame-time, 0 = from the metadata
     std::int64_t n_frames = 0;                      ///< --n-frames, 0 = from the file

@@ -4,7 +4,9 @@
 #include "host/errors.hpp"
 #include "host/log.hpp"
 #include "host/memory.hpp"
+#include "host/readers/raw_file.hpp"
 #include "host/result_file.hpp"
+#include "host/stop.hpp"
 #include "host/text.hpp"
 #include "kernels/lag_ladder.hpp"
 
@@ -16,6 +18,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <thread>
 
 namespace xpcs {
 
@@ -49,6 +52,12 @@ Metadata metadata_of(const RunConfig& config, const std::string& raw) {
     for (const std::string& warning : metadata.warnings)
         Log::warning(warning);
     return metadata;
+}
+
+/// The file that marks the end of an acquisition; "" if there is to be none.
+std::string expected_metadata(const RunConfig& config, const std::string& raw) {
+    if (config.no_metadata) return "";
+    return config.metadata.empty() ? own_metadata(raw) : config.metadata;
 }
 
 double frame_time_of(const RunConfig& config, const Metadata& metadata) {
@@ -238,6 +247,28 @@ std::string RunSetup::headline() const {
                        ranges > 1 ? fmt::format(", in {} passes", ranges) : std::string());
 }
 
+void finish_setup(RunSetup& setup) {
+    RunResult& result = setup.result;
+    const RunConfig& config = result.config;
+    const std::string expected = expected_metadata(config, result.raw);
+    const auto start = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> patience(config.follow_quiet_s);
+    while (!expected.empty() && !file_exists(expected) &&
+           std::chrono::steady_clock::now() - start < patience) {
+        throw_if_stopped();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    result.metadata = metadata_of(config, result.raw);
+    result.frame_time_s = frame_time_of(config, result.metadata);
+    std::vector<std::string> inputs = result.source.files;
+    inputs.push_back(config.qmap);
+    inputs.push_back(result.metadata.file);
+    result.inputs = stat_inputs(inputs);
+    result.source.n_bytes = 0;
+    for (const std::string& file : result.source.files)
+        result.source.n_bytes += RawFile(file).size();
+}
+
 RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     RunSetup setup;
     RunResult& result = setup.result;
@@ -261,11 +292,23 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     setup.read.source.allow_missing_module = config.allow_missing_module;
     setup.read.threads = config.threads;
     setup.read.progress = config.progress;
+    if (config.follow) {
+        setup.read.source.follow = {true, config.follow_quiet_s, expected_metadata(config, raw)};
+        wait_for_raw(raw);
+    }
     const std::unique_ptr<FrameSource> source = open_frame_source(raw, setup.read.source);
 
-    result.metadata = metadata_of(config, raw);
-    setup.base = result_base(result.metadata.file.empty() ? raw : result.metadata.file);
-    result.frame_time_s = frame_time_of(config, result.metadata);
+    if (config.follow) {
+        if (!source->info().sparse) {
+            throw Error(ExitCode::config,
+                        raw + ": is HDF5; --follow reads growing Rigaku files (.bin) only");
+        }
+        setup.base = result_base(config.metadata.empty() ? raw : config.metadata);
+    } else {
+        result.metadata = metadata_of(config, raw);
+        setup.base = result_base(result.metadata.file.empty() ? raw : result.metadata.file);
+        result.frame_time_s = frame_time_of(config, result.metadata);
+    }
 
     result.qmap = load_qmap(config.qmap);
     if (config.transpose_qmap) transpose(result.qmap);

@@ -4,6 +4,7 @@
 // events or frames and may run on many threads at once. Nothing in memory grows with the file.
 #pragma once
 
+#include "host/readers/follow.hpp"
 #include "host/run_config.hpp"
 #include "kernels/array.hpp"
 #include "kernels/events.hpp"
@@ -99,6 +100,7 @@ struct SourceOptions {
     bool drop_bad_index = false;
     bool allow_missing_module = false;
     std::int64_t block_bytes = 1 << 20;  ///< bytes per RawBlock of a sparse file
+    FollowOptions follow;                ///< sparse files that still grow
 };
 
 /// Opens a raw file, by content first, name second. Throws Error (no_input, data).

@@ -25,6 +25,12 @@ std::unique_lock<std::recursive_mutex> lock() {
     return std::unique_lock(*mutex);
 }
 
+std::string library_version() {
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
+}
+
 void register_filters() {
     static const bool once = [] {
         const auto held = lock();

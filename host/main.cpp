@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
         {"inspect", "say what files are and hold; --require-result for job scripts", cmd_inspect},
         {"fit", "relaxation time and contrast of every bin of a result", cmd_fit},
         {"simulate", "write a raw file of known dynamics", cmd_simulate},
+        {"benchmark", "measure this program on this machine, results checked first", cmd_benchmark},
         {"make-qmap", "write a q-map from geometry, mask and bins", cmd_make_qmap},
     };
     return guarded(

@@ -173,6 +173,20 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
     }
 }
 
+std::string analysis_text(const RunConfig& config, const RunSetup& setup) {
+    const std::string type = to_string(config.type);
+    if (config.type == AnalysisType::multitau) return type;
+    const std::size_t n_bins = selected_bins(config, setup.partition).size();
+    if (!has_twotime(config.type)) return fmt::format("{} of {} bins", type, n_bins);
+    const auto T = static_cast<double>(setup.result.frames.n_frames);
+    return fmt::format("{}, {} maps of {} x {} frames, up to {} on disk",
+                       type,
+                       n_bins,
+                       setup.result.frames.n_frames,
+                       setup.result.frames.n_frames,
+                       gib_text(2 * T * T * static_cast<double>(n_bins)));
+}
+
 void fill_plan(const RunConfig& config, RunSetup& setup) {
     Plan& plan = setup.plan;
     const RunResult& result = setup.result;
@@ -186,11 +200,12 @@ void fill_plan(const RunConfig& config, RunSetup& setup) {
     plan.pixels_kept = setup.partition.n_kept();
     plan.n_static = setup.partition.n_static;
     plan.n_dynamic = setup.partition.n_dynamic;
-    if (result.frames.n_frames >= 2) {
+    if (result.frames.n_frames >= 2 && has_multitau(config.type)) {
         for (const Lag& lag : make_lag_ladder(result.frames.n_frames).lags) {
             plan.lags.push_back(lag.frames);
         }
     }
+    plan.analysis = analysis_text(config, setup);
     plan.engine = result.engine;
     plan.device = result.device;
     plan.output = planned_result_path(config, setup.base);

@@ -10,8 +10,8 @@
 // weights (f_t) cancel.
 //
 // Cost: a pixel with n events takes n^2/2 products (sparse), or T^2/2 multiply-adds at the speed of
-// a matrix product (dense, for pixels with events in more than about a fifth of the frames; chosen
-// pixel by pixel). Squares of 256 x 256 frames are worked off in parallel and handed on at once, so
+// a matrix product (dense, for pixels with events in more than 15 % of the frames; chosen pixel by
+// pixel). Squares of 256 x 256 frames are worked off in parallel and handed on at once, so
 // memory grows with the events of one bin, not with T^2.
 //
 // Rounding: x is a float, sums are doubles (dense: floats over 256 pixels at most, then doubles),

@@ -14,8 +14,8 @@
 // pixel). Squares of 256 x 256 frames are worked off in parallel and handed on at once, so
 // memory grows with the events of one bin, not with T^2.
 //
-// Rounding: x is a float, sums are doubles (dense: floats over 256 pixels at most, then doubles),
-// so that C is good to a few 1e-7 relative. The same for any number of threads.
+// Rounding: x is a float, sums are doubles (dense: floats over 64 pixels at most, then doubles), so
+// that C is good to 1e-6 relative, and usually to 2e-7. The same for any number of threads.
 #pragma once
 
 #include "kernels/frame_map.hpp"

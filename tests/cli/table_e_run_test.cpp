@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Edge cases of frame selection, signal, output and options, one test per line of the table.
-#include "cli_fixture.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "cli_fixture.hpp"
 
 namespace xpcs::testing {
 namespace {
@@ -242,7 +242,8 @@ TEST_F(Options, UnknownOptionInAJobFile) {
 }
 
 TEST_F(Options, UnknownOptionOnTheCommandLine) {
-    small.expect_refused(ExitCode::usage, {"--stride-framed", "--stride-frame"}, {"--stride-framed=2"});
+    small.expect_refused(
+        ExitCode::usage, {"--stride-framed", "--stride-frame"}, {"--stride-framed=2"});
 }
 
 TEST_F(Options, TooLittleMemory) {

@@ -149,8 +149,10 @@ void add_frames(Rows& rows) {
 void add_analysis(Rows& rows) {
     const std::string g = "Analysis";
     rows.push_back(option_row(Row(g, "type", "t", "TYPE")
-                                  .one_of({"Multitau", "Twotime", "Both"})
-                                  .says("Kind of correlation."),
+                                  .one_of({"Multitau", "Twotime", "Both", "TwotimeMultitau"})
+                                  .says("Kind of correlation; Both is Multitau and Twotime, and "
+                                        "TwotimeMultitau is two-time with a resolution that falls "
+                                        "with the lag, for runs too long for whole maps."),
                               &C::type));
     rows.push_back(option_row(Row(g, "normalize-frame", "nf", "0|1")
                                   .is(ValueKind::boolean)
@@ -165,9 +167,11 @@ void add_analysis(Rows& rows) {
                                   .says("Dynamic bins of the two-time analysis, e.g. 1,2,5-7."),
                               &C::dq_selection));
     rows.push_back(option_row(Row(g, "smooth", "s", "MAP")
-                                  .one_of({"sqmap", "dqmap"})
-                                  .says("Bins that smooth the intensity of the two-time analysis: "
-                                        "static (sqmap) or dynamic (dqmap)."),
+                                  .one_of({"sqmap", "dqmap", "time", "none"})
+                                  .says("What divides the counts in the two-time analysis: the "
+                                        "mean of their static bin (sqmap) or dynamic bin (dqmap) "
+                                        "in the same frame, the mean of their static bin over all "
+                                        "frames (time), or nothing (none)."),
                               &C::smooth));
 }
 
@@ -310,6 +314,14 @@ void check_name_part(const char* option, const std::string& text) {
 
 }  // namespace
 
+bool has_multitau(AnalysisType type) {
+    return type == AnalysisType::multitau || type == AnalysisType::both;
+}
+
+bool has_twotime(AnalysisType type) {
+    return type == AnalysisType::twotime || type == AnalysisType::both;
+}
+
 std::string to_string(AnalysisType type) {
     switch (type) {
     case AnalysisType::multitau:
@@ -318,6 +330,8 @@ std::string to_string(AnalysisType type) {
         return "Twotime";
     case AnalysisType::both:
         return "Both";
+    case AnalysisType::twotime_multitau:
+        return "TwotimeMultitau";
     }
     return "";
 }

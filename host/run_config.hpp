@@ -11,7 +11,7 @@
 
 namespace xpcs {
 
-enum class AnalysisType { multitau, twotime, both };
+enum class AnalysisType { multitau, twotime, both, twotime_multitau };
 enum class EngineChoice { automatic, sparse, dense };
 
 /// Names, meanings and defaults are those of the production correlator where it has the option;
@@ -20,7 +20,7 @@ struct RunConfig {
     std::vector<std::string> raw;                ///< -r --raw; several files are several runs
     std::string qmap;                            ///< -q --qmap
     std::string output = "cluster_results";      ///< -o --output, a directory
-    std::string smooth = "sqmap";                ///< -s --smooth sqmap | dqmap (two-time)
+    std::string smooth = "sqmap";                ///< -s --smooth sqmap | dqmap | time | none
     int gpu_id = -1;                             ///< -i --gpu-id: -1 CPU, -2 automatic, N that GPU
     bool normalize_frame = true;                 ///< -nf --normalize-frame
     std::int64_t begin_frame = 0;                ///< -b, 0-based; negative counts from the end
@@ -86,6 +86,10 @@ std::string device_of(const RunConfig& config);
 /// Dynamic labels of a selection like "1,2,5-7", ascending, each once; empty for "all". Throws
 /// Error (usage).
 std::vector<std::int64_t> parse_dq_selection(const std::string& text);
+
+/// Whether the type has a multi-tau part, and a two-time part with maps.
+bool has_multitau(AnalysisType type);
+bool has_twotime(AnalysisType type);
 
 std::string to_string(AnalysisType type);
 std::string to_string(EngineChoice engine);

@@ -8,6 +8,7 @@
 #include "host/result_file.hpp"
 #include "host/stop.hpp"
 #include "host/text.hpp"
+#include "host/twotime_run.hpp"
 #include "kernels/lag_ladder.hpp"
 
 #include <fmt/chrono.h>
@@ -121,6 +122,7 @@ double fixed_bytes(const RunSetup& setup, int threads) {
 struct Estimate {
     std::string engine;
     double series_bytes = 0;
+    double events = 0;
 };
 
 Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
@@ -128,7 +130,8 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
     if (source.sparse) {
         // 4 bytes of every 8-byte record; masked pixels and frames only make it less.
         return {config.engine == EngineChoice::dense ? "dense" : "sparse",
-                static_cast<double>(source.n_bytes) / 2};
+                static_cast<double>(source.n_bytes) / 2,
+                static_cast<double>(source.n_bytes) / 8};
     }
     const DenseProbe probe = probe_dense(setup.read, setup.partition, setup.frames);
     const double samples = static_cast<double>(setup.partition.n_kept()) *
@@ -138,14 +141,24 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
                            : config.engine == EngineChoice::dense;
     setup.read.dense_rows = dense;
     return {dense ? "dense" : "sparse",
-            samples * (dense ? probe.sample_bytes : 4.4 * std::max(probe.occupancy, 1e-4))};
+            samples * (dense ? probe.sample_bytes : 4.4 * std::max(probe.occupancy, 1e-4)),
+            samples * std::max(probe.occupancy, 1e-4)};
 }
 
 void plan_memory(const RunConfig& config, RunSetup& setup) {
     const Estimate estimate = estimate_of(config, setup);
     setup.result.engine = estimate.engine;
     const auto budget = static_cast<double>(memory_budget(config));
-    const double fixed = fixed_bytes(setup, config.threads > 0 ? config.threads : 16);
+    setup.budget_bytes = static_cast<std::uint64_t>(budget);
+    const int threads = config.threads > 0 ? config.threads : 16;
+    const std::int64_t n_frames = setup.result.frames.n_frames;
+    if (config.type != AnalysisType::multitau) {
+        const std::size_t n_bins = selected_bins(config, setup.partition).size();
+        check_twotime_size(config, n_frames, n_bins, budget);
+    }
+    const double fixed =
+        fixed_bytes(setup, threads) +
+        twotime_work_bytes(config, setup.partition, estimate.events, n_frames, threads);
     const double room = budget - fixed;
     const auto tiles = static_cast<double>(n_tiles(setup.partition));
     if (room < estimate.series_bytes / tiles || room <= 0) {
@@ -169,6 +182,20 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
     }
 }
 
+std::string analysis_text(const RunConfig& config, const RunSetup& setup) {
+    const std::string type = to_string(config.type);
+    if (config.type == AnalysisType::multitau) return type;
+    const std::size_t n_bins = selected_bins(config, setup.partition).size();
+    if (!has_twotime(config.type)) return fmt::format("{} of {} bins", type, n_bins);
+    const auto T = static_cast<double>(setup.result.frames.n_frames);
+    return fmt::format("{}, {} maps of {} x {} frames, up to {} on disk",
+                       type,
+                       n_bins,
+                       setup.result.frames.n_frames,
+                       setup.result.frames.n_frames,
+                       gib_text(2 * T * T * static_cast<double>(n_bins)));
+}
+
 void fill_plan(const RunConfig& config, RunSetup& setup) {
     Plan& plan = setup.plan;
     const RunResult& result = setup.result;
@@ -182,11 +209,12 @@ void fill_plan(const RunConfig& config, RunSetup& setup) {
     plan.pixels_kept = setup.partition.n_kept();
     plan.n_static = setup.partition.n_static;
     plan.n_dynamic = setup.partition.n_dynamic;
-    if (result.frames.n_frames >= 2) {
+    if (result.frames.n_frames >= 2 && has_multitau(config.type)) {
         for (const Lag& lag : make_lag_ladder(result.frames.n_frames).lags) {
             plan.lags.push_back(lag.frames);
         }
     }
+    plan.analysis = analysis_text(config, setup);
     plan.engine = result.engine;
     plan.device = result.device;
     plan.output = planned_result_path(config, setup.base);

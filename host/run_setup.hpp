@@ -36,6 +36,7 @@ struct RunSetup {
     SeriesRange frames;              ///< frames to be read; all tiles
     std::int64_t ranges = 1;         ///< passes over the file, each with a share of the tiles
     std::uint64_t memory_bytes = 0;  ///< budget of a pass
+    std::uint64_t budget_bytes = 0;  ///< of the whole run
     Plan plan;
 
     /// One line: raw file, frames, pixels, bins, engine, device.

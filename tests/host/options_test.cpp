@@ -201,6 +201,7 @@ RunConfig any_config(std::mt19937& random) {
                        &c.device,
                        &c.metadata,
                        &c.dataset,
+                       &c.channel,
                        &c.summary}) {
         if (maybe()) {
             *text = any_text(random);
@@ -216,6 +217,8 @@ RunConfig any_config(std::mt19937& random) {
                        &c.strict,
                        &c.drop_bad_index,
                        &c.allow_missing_module,
+                       &c.allow_truncated,
+                       &c.series,
                        &c.normalize_frame}) {
         *flag = maybe();
     }

@@ -2,6 +2,7 @@
 #include "host/commands.hpp"
 
 #include "host/errors.hpp"
+#include "host/h5.hpp"
 #include "host/log.hpp"
 #include "host/text.hpp"
 #include "host/version.hpp"
@@ -101,7 +102,7 @@ int run_guarded(const std::function<int()>& work) {
 
 std::string version_text() {
     return "xpcs-corr " + version() + "\ncommit " + build_commit() + "\nCUDA " + cuda_version() +
-           "\nHDF5 " + hdf5_version() + "\n";
+           "\nHDF5 " + h5::library_version() + "\n";
 }
 
 int dispatch(const std::vector<Command>& commands, const CommandArgs& args) {

@@ -32,5 +32,6 @@ std::string version_text();
 int cmd_correlate(const CommandArgs& args);
 int cmd_simulate(const CommandArgs& args);
 int cmd_make_qmap(const CommandArgs& args);
+int cmd_benchmark(const CommandArgs& args);
 
 }  // namespace xpcs

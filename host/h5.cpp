@@ -4,10 +4,10 @@
 
 #include "host/errors.hpp"
 #include "host/h5_check.hpp"
+#include "host/log.hpp"
 #include "host/lzf_filter.hpp"
 #include "host/text.hpp"
 
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +23,12 @@ std::unique_lock<std::recursive_mutex> lock() {
     // Never destroyed: handles with static lifetime may close after other statics are gone.
     static auto* const mutex = new std::recursive_mutex;
     return std::unique_lock(*mutex);
+}
+
+std::string library_version() {
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
 }
 
 void register_filters() {
@@ -62,7 +68,7 @@ namespace detail {
 
 void report_failed_close() noexcept {
     try {
-        spdlog::warn("HDF5: closing failed: {}", take_error());
+        Log::warning("HDF5: closing failed: " + take_error());
     } catch (...) {  // a destructor has nobody left to tell
     }
 }

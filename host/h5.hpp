@@ -31,6 +31,9 @@ using Shape = std::vector<hsize_t>;
 /// files does it.
 void register_filters();
 
+/// HDF5 library in use, "1.10.8".
+std::string library_version();
+
 /// HDF5's error stack in one line, innermost reason last, and clears it; "" if there is none.
 std::string take_error();
 

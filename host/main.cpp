@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
         {"fit", "relaxation time and contrast of every bin of a result", cmd_fit},
         {"convert", "a raw file as another format, checked event by event", cmd_convert},
         {"simulate", "write a raw file of known dynamics", cmd_simulate},
+        {"benchmark", "measure this program on this machine, results checked first", cmd_benchmark},
         {"make-qmap", "write a q-map from geometry, mask and bins", cmd_make_qmap},
     };
     return guarded(

@@ -8,6 +8,7 @@
 #include "host/progress.hpp"
 #include "host/stop.hpp"
 #include "host/text.hpp"
+#include "kernels/hot_pixels.hpp"
 #include "kernels/multitau.hpp"
 #include "kernels/reduce.hpp"
 #include "kernels/scattering.hpp"
@@ -30,12 +31,14 @@ namespace {
 constexpr double most_empty_frames = 0.5;
 constexpr double few_counts_per_frame = 100;
 constexpr double hot_share = 0.1;
+constexpr double telling_saturation = 1e-4;
 
 /// What the passes over the file add up to.
 struct Gathered {
     MultitauSums sums;
     std::vector<std::uint64_t> frame_photons;  ///< [T] of the analysis frames
-    std::vector<std::uint8_t> excluded;        ///< [n_kept]
+    std::vector<std::uint8_t> excluded;        ///< [n_kept] pixels left out of everything
+    std::vector<std::uint8_t> masked_hot;      ///< [n_kept] of these, by --mask-hot; else empty
     SeriesCounts series;
     SegmentPlan segments;
     std::optional<BandWriter> bands;
@@ -54,12 +57,17 @@ class MultitauRun {
     void note_counts(const ReadResult& read);
     void add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const;
     void make_weights();
-    void count_frames_first();
+    void exclude_overflow(const ReadResult& read);
+    void exclude_hot(const std::vector<std::uint64_t>& photons);
+    template <class Visit>
+    void for_each_range(const Visit& visit);
+    void survey();
     void correlate(const ReadResult& read);
     void passes();
     void finish();
     void judge_counts();
-    void find_hot_pixels();
+    void report_hot_pixels();
+    void unmask_in_qmap();
 
     RunSetup& setup_;
     RunResult& result_;
@@ -84,9 +92,6 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     options.keep = keep;
     options.memory_limit = setup_.memory_bytes + setup_.memory_bytes / 4;
     ReadResult read = read_series(options, setup_.partition, range);
-    if (keep && result_.config.overflow == "run" && !read.series.overflow().empty()) {
-        read.series.remove_from_frames(read.series.overflow());
-    }
     read_s_ += since(start);
     return read;
 }
@@ -162,23 +167,65 @@ void MultitauRun::make_weights() {
     }
 }
 
-/// Frame weights need the photons of all tiles before the first tile is correlated.
-void MultitauRun::count_frames_first() {
-    const ReadResult read = read_tiles(0, n_tiles(setup_.partition), false);
-    settle_frames(read);
+/// Pixels that met a sample without data are left out of the whole run.
+void MultitauRun::exclude_overflow(const ReadResult& read) {
+    const std::vector<std::uint8_t>& overflow = read.series.overflow();
+    if (result_.config.overflow != "run" || overflow.empty()) return;
+    for (std::size_t s = 0; s < all_.excluded.size(); ++s)
+        all_.excluded[s] |= overflow[s];
+}
+
+void MultitauRun::exclude_hot(const std::vector<std::uint64_t>& photons) {
+    all_.masked_hot.assign(all_.excluded.size(), 0);
+    for (const std::uint32_t slot : find_hot_pixels(setup_.partition, photons, all_.excluded)) {
+        all_.excluded[slot] = all_.masked_hot[slot] = 1;
+    }
+}
+
+/// Calls visit with every share of the tiles, in order.
+template <class Visit>
+void MultitauRun::for_each_range(const Visit& visit) {
+    const std::int64_t tiles = n_tiles(setup_.partition);
+    const std::int64_t share = (tiles + setup_.ranges - 1) / setup_.ranges;
+    for (std::int64_t first = 0; first < tiles; first += share) {
+        ReadResult read = read_tiles(first, std::min(tiles, first + share), true);
+        if (all_.excluded.empty()) settle_frames(read);
+        exclude_overflow(read);
+        visit(read);
+    }
+}
+
+/// Several passes over the file: hot pixels and frame weights need all tiles before the first tile
+/// is correlated.
+void MultitauRun::survey() {
+    const bool mask_hot = result_.config.mask_hot;
+    if (!mask_hot) {
+        const ReadResult read = read_tiles(0, n_tiles(setup_.partition), false);
+        settle_frames(read);
+        if (result_.config.overflow != "run" || read.series.overflow().empty()) {
+            normalising_photons_.assign(all_.frame_photons.size(), 0);
+            add_frames(read, normalising_photons_);
+            make_weights();
+            return;
+        }
+        exclude_overflow(read);
+    } else {
+        std::vector<std::uint64_t> photons(static_cast<std::size_t>(setup_.partition.n_kept()), 0);
+        for_each_range([&](const ReadResult& read) { read.series.add_pixel_photons(photons); });
+        exclude_hot(photons);
+    }
+    if (!result_.config.normalize_frame) return;
     normalising_photons_.assign(all_.frame_photons.size(), 0);
-    add_frames(read, normalising_photons_);
+    for_each_range([&](ReadResult& read) {
+        read.series.remove_from_frames(all_.excluded);
+        add_frames(read, normalising_photons_);
+    });
     make_weights();
 }
 
 void MultitauRun::correlate(const ReadResult& read) {
     const auto start = std::chrono::steady_clock::now();
     const RunConfig& config = result_.config;
-    if (config.overflow == "run" && !read.series.overflow().empty()) {
-        for (std::size_t s = 0; s < all_.excluded.size(); ++s) {
-            all_.excluded[s] |= read.series.overflow()[s];
-        }
-    }
     MultitauRequest request;
     request.frames = map_;
     request.weights = weights_ ? &*weights_ : nullptr;
@@ -215,22 +262,24 @@ void MultitauRun::correlate(const ReadResult& read) {
 }
 
 void MultitauRun::passes() {
-    const std::int64_t tiles = n_tiles(setup_.partition);
-    const std::int64_t share = (tiles + setup_.ranges - 1) / setup_.ranges;
-    const bool weights_first = setup_.ranges > 1 && result_.config.normalize_frame;
-    if (weights_first) count_frames_first();
-    for (std::int64_t first = 0; first < tiles; first += share) {
-        const ReadResult read = read_tiles(first, std::min(tiles, first + share), true);
-        if (first == 0) settle_frames(read);
+    const bool one_pass = setup_.ranges == 1;
+    if (!one_pass && (result_.config.normalize_frame || result_.config.mask_hot)) survey();
+    for_each_range([&](ReadResult& read) {
+        if (one_pass && result_.config.mask_hot) {
+            std::vector<std::uint64_t> photons(all_.excluded.size(), 0);
+            read.series.add_pixel_photons(photons);
+            exclude_hot(photons);
+        }
         note_counts(read);
+        read.series.remove_from_frames(all_.excluded);
         add_frames(read, all_.frame_photons);
-        if (!weights_first) {
+        if (one_pass) {
             normalising_photons_ = all_.frame_photons;
             make_weights();
         }
         throw_if_stopped();
         correlate(read);
-    }
+    });
 }
 
 void MultitauRun::run() {
@@ -278,7 +327,8 @@ void MultitauRun::finish() {
         if (d != Partition::not_kept) result_.pixels_per_dynamic[d] += result_.pixels_per_static[s];
     }
     judge_counts();
-    find_hot_pixels();
+    report_hot_pixels();
+    if (!all_.masked_hot.empty()) unmask_in_qmap();
     result_.finished = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
     result_.peak_memory_bytes = peak_memory_bytes();
 }
@@ -300,7 +350,9 @@ void MultitauRun::judge_counts() {
     counts.duplicates = all_.sums.duplicates - series.split_records;
     counts.trailing_bytes = result_.source.trailing_bytes;
     counts.overflow_samples = series.overflow_samples;
-    counts.overflow_pixels = std::count(all_.excluded.begin(), all_.excluded.end(), 1);
+    counts.masked_hot_pixels = std::count(all_.masked_hot.begin(), all_.masked_hot.end(), 1);
+    counts.overflow_pixels =
+        std::count(all_.excluded.begin(), all_.excluded.end(), 1) - counts.masked_hot_pixels;
     counts.empty_frames = std::count(all_.frame_photons.begin(), all_.frame_photons.end(), 0U);
     counts.no_signal = photons == 0;
     const double samples = static_cast<double>(setup_.partition.n_kept()) *
@@ -354,52 +406,74 @@ void MultitauRun::judge_counts() {
         counts.saturation_level = level;
         counts.saturated_fraction =
             static_cast<double>(events) / static_cast<double>(decode.records);
-        Log::warning(
-            fmt::format("{}: {:.3g} of the events have the largest count {}; the counter may "
-                        "saturate there",
-                        raw,
-                        counts.saturated_fraction,
-                        level));
+        // A handful of photons more than the rest is what Poisson statistics gives.
+        const std::string text = fmt::format(
+            "{}: {:.3g} of the events have the largest count {}; the counter may saturate there",
+            raw,
+            counts.saturated_fraction,
+            level);
+        if (counts.saturated_fraction > telling_saturation) {
+            Log::warning(text);
+        } else {
+            Log::info(text);
+        }
     }
 }
 
-/// Pixels that hold more than a tenth of the counts of their dynamic bin.
-void MultitauRun::find_hot_pixels() {
+/// Outliers of their static bin, and the dynamic bins that one pixel dominates.
+void MultitauRun::report_hot_pixels() {
     const Partition& partition = setup_.partition;
     const std::vector<std::uint64_t>& photons = all_.sums.pixel_photons;
+    if (const std::int64_t masked = result_.counts.masked_hot_pixels; masked > 0) {
+        Log::info(fmt::format("{}: {} hot pixels masked (--mask-hot)", result_.raw, masked));
+    }
     std::vector<std::uint64_t> bins(partition.n_dynamic, 0);
     for (std::size_t k = 0; k < photons.size(); ++k) {
         bins[partition.dynamic_bin(static_cast<std::int64_t>(k))] += photons[k];
     }
-    std::vector<std::uint32_t> named;
-    for (std::size_t k = 0; k < photons.size(); ++k) {
-        const std::uint32_t bin = partition.dynamic_bin(static_cast<std::int64_t>(k));
-        // One photon is no hot pixel, and a bin of few pixels has no outliers.
-        if (photons[k] < 10 || result_.pixels_per_dynamic[bin] < 20) continue;
-        const double share = static_cast<double>(photons[k]) / static_cast<double>(bins[bin]);
-        if (share <= hot_share) continue;
-        const std::int64_t pixel = partition.pixel[k];
+    std::vector<std::uint32_t> dominated;
+    for (const std::uint32_t slot : find_hot_pixels(partition, photons, all_.excluded)) {
+        const std::uint32_t bin = partition.dynamic_bin(slot);
+        const std::int64_t pixel = partition.pixel[slot];
+        const double share = static_cast<double>(photons[slot]) / static_cast<double>(bins[bin]);
         result_.hot_pixels.push_back({pixel / partition.cols,
                                       pixel % partition.cols,
-                                      static_cast<std::int64_t>(photons[k]),
-                                      result_.label_of_static[partition.static_bin[k]],
+                                      static_cast<std::int64_t>(photons[slot]),
+                                      result_.label_of_static[partition.static_bin[slot]],
                                       bin + 1,
                                       share});
-        if (named.empty() || named.back() != bin + 1) named.push_back(bin + 1);
+        if (share > hot_share) dominated.push_back(bin + 1);
     }
-    std::sort(named.begin(), named.end());
-    named.erase(std::unique(named.begin(), named.end()), named.end());
-    if (!named.empty()) {
-        const HotPixel& first = result_.hot_pixels.front();
-        Log::warning(
-            fmt::format("{}: one pixel holds more than 10 % of the counts in dynamic bin {} "
-                        "(pixel row {} column {}: {:.0f} % of bin {})",
-                        result_.raw,
-                        fmt::join(named, ", "),
-                        first.row,
-                        first.col,
-                        100 * first.share_of_bin,
-                        first.dynamic_label));
+    if (result_.hot_pixels.empty()) return;
+    const HotPixel& hottest =
+        *std::max_element(result_.hot_pixels.begin(),
+                          result_.hot_pixels.end(),
+                          [](const auto& a, const auto& b) { return a.photons < b.photons; });
+    Log::warning(fmt::format("{}: {} hot pixels, the hottest at row {} column {} with {} photons; "
+                             "--mask-hot leaves them out",
+                             result_.raw,
+                             result_.hot_pixels.size(),
+                             hottest.row,
+                             hottest.col,
+                             hottest.photons));
+    if (dominated.empty()) return;
+    std::sort(dominated.begin(), dominated.end());
+    dominated.erase(std::unique(dominated.begin(), dominated.end()), dominated.end());
+    Log::warning(
+        fmt::format("{}: one pixel holds more than {:.0f} % of the counts in dynamic bin {}",
+                    result_.raw,
+                    100 * hot_share,
+                    fmt::join(dominated, ", ")));
+}
+
+/// The q-map in the result is the one that was used: without the pixels that --mask-hot took out.
+void MultitauRun::unmask_in_qmap() {
+    for (std::size_t slot = 0; slot < all_.masked_hot.size(); ++slot) {
+        if (all_.masked_hot[slot] == 0) continue;
+        const std::uint32_t pixel = setup_.partition.pixel[slot];
+        result_.qmap.mask[pixel] = 0;
+        result_.qmap.dynamic_roi_map[pixel] = 0;
+        result_.qmap.static_roi_map[pixel] = 0;
     }
 }
 

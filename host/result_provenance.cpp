@@ -159,6 +159,7 @@ void write_options(const GroupWriter& group, const RunConfig& config) {
     group.truth("transpose_qmap", config.transpose_qmap);
     group.truth("split_static", config.split_static);
     group.truth("strict", config.strict);
+    group.truth("mask_hot", config.mask_hot);
     group.truth("drop_bad_index", config.drop_bad_index);
     group.truth("allow_missing_module", config.allow_missing_module);
     group.truth("no_metadata", config.no_metadata);

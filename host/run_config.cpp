@@ -182,6 +182,10 @@ void add_detector(Rows& rows) {
                                         "pixel from the whole run, or from that frame."),
                               &C::overflow));
     flag("strict", &C::strict, "Bytes after the last whole record are an error.");
+    flag("mask-hot",
+         &C::mask_hot,
+         "Leave hot pixels (outliers of their static bin, docs/numerics.md) out of everything; "
+         "the q-map in the result then lacks them and has a hash of its own.");
     flag("drop-bad-index",
          &C::drop_bad_index,
          "Drop and count records beyond the last pixel instead of refusing the file.");

@@ -57,6 +57,7 @@ struct RunConfig {
     bool transpose_qmap = false;              ///< --transpose-qmap
     bool split_static = false;                ///< --split-static
     bool strict = false;                      ///< --strict: trailing bytes are an error
+    bool mask_hot = false;                    ///< --mask-hot
     bool drop_bad_index = false;              ///< --drop-bad-index
     bool allow_missing_module = false;        ///< --allow-missing-module (3M)
     bool allow_truncated = false;             ///< --allow-truncated (IMM)

@@ -58,7 +58,8 @@ struct RunCounts {
     std::int64_t excluded_frames = 0;   ///< by frame normalisation
     double occupancy = 0;               ///< events_kept / (kept pixels * frames)
     double saturated_fraction = 0;
-    int saturation_level = 0;  ///< 3, 15, 255 or 4095; 0 = none suspected
+    int saturation_level = 0;            ///< 3, 15, 255 or 4095; 0 = none suspected
+    std::int64_t masked_hot_pixels = 0;  ///< by --mask-hot
     bool no_signal = false;
 };
 
@@ -87,7 +88,7 @@ struct RunResult {
     std::string started, finished;  ///< ISO 8601, UTC
     std::vector<InputFile> inputs;
     RunCounts counts;
-    std::vector<HotPixel> hot_pixels;  ///< pixels with more than 10 % of the counts of their bin
+    std::vector<HotPixel> hot_pixels;  ///< outliers of their static bin (kernels/hot_pixels.hpp)
     std::vector<std::int64_t> pixels_per_dynamic;  ///< [n_dynamic]
     OneTime one_time;
     std::optional<PartialG2> partial;

@@ -3,6 +3,7 @@
 
 #include "host/atomic_file.hpp"
 #include "host/errors.hpp"
+#include "host/h5.hpp"
 #include "host/text.hpp"
 #include "host/version.hpp"
 
@@ -249,7 +250,7 @@ std::string Summary::text() const {
     out["versions"] = {{"xpcs", version()},
                        {"commit", build_commit()},
                        {"cuda", cuda_version()},
-                       {"hdf5", hdf5_version()}};
+                       {"hdf5", h5::library_version()}};
     out["state"] = code == 0                                         ? "done"
                    : code == static_cast<int>(ExitCode::interrupted) ? "interrupted"
                                                                      : "failed";

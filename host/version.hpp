@@ -11,7 +11,5 @@ std::string version();
 std::string build_commit();
 /// CUDA toolkit of the build, "none" without.
 std::string cuda_version();
-/// HDF5 library in use, "1.10.8".
-std::string hdf5_version();
 
 }  // namespace xpcs

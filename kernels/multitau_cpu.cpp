@@ -175,6 +175,43 @@ inline void add_stretch(const TileJob& job,
     }
 }
 
+inline std::uint64_t sum_of(const std::uint32_t* count, std::size_t n) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < n; ++i)
+        sum += count[i];
+    return sum;
+}
+
+/// Photons of a pixel in every slice of the SAXS segments.
+inline void add_segments(const MultitauRequest& request,
+                         const std::uint32_t* frame,
+                         const std::uint32_t* count,
+                         std::size_t n,
+                         bool dense_row,
+                         std::uint64_t* segments) {
+    if (dense_row) {
+        for (std::int64_t k = 0; k < request.n_segments; ++k) {
+            segments[k] += sum_of(count + k * request.segment_frames,
+                                  static_cast<std::size_t>(request.segment_frames));
+        }
+        return;
+    }
+    const std::int64_t end = request.n_segments * request.segment_frames;
+    std::int64_t current = 0, current_end = request.segment_frames;
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (frame[i] >= current_end) {
+            segments[current] += sum;
+            sum = 0;
+            if (frame[i] >= end) return;
+            current = frame[i] / request.segment_frames;
+            current_end = (current + 1) * request.segment_frames;
+        }
+        sum += count[i];
+    }
+    segments[current] += sum;
+}
+
 /// Everything of one pixel: its events are those of the analysis frames, ascending.
 inline void add_pixel(const TileJob& job,
                       std::int64_t slot,
@@ -185,30 +222,18 @@ inline void add_pixel(const TileJob& job,
                       TileWorker& worker,
                       std::uint64_t* pixel_photons,
                       PixelMeans* means) {
-    std::uint64_t total = 0;
-    for (std::size_t i = 0; i < n; ++i)
-        total += count[i];
+    const std::uint64_t total = sum_of(count, n);
     pixel_photons[slot] = total;
     if (total == 0) return;
-    const MultitauRequest& request = job.request;
-    const std::uint32_t bin = job.series.partition().static_bin[static_cast<std::size_t>(slot)];
-    if (request.n_segments > 0) {
-        std::uint64_t* segment = worker.segments.data() + std::size_t{bin} * request.n_segments;
-        const std::int64_t end = request.n_segments * request.segment_frames;
-        std::int64_t current = 0, current_end = request.segment_frames;
-        std::uint64_t sum = 0;
-        for (std::size_t i = 0; i < n; ++i) {
-            const std::int64_t t = dense_row ? static_cast<std::int64_t>(i) : frame[i];
-            if (t >= current_end) {
-                segment[current] += sum;
-                sum = 0;
-                if (t >= end) break;
-                current = t / request.segment_frames;
-                current_end = (current + 1) * request.segment_frames;
-            }
-            sum += count[i];
-        }
-        segment[current] += sum;
+    if (job.request.n_segments > 0) {
+        const std::uint32_t bin = job.series.partition().static_bin[static_cast<std::size_t>(slot)];
+        add_segments(job.request,
+                     frame,
+                     count,
+                     n,
+                     dense_row,
+                     worker.segments.data() +
+                         std::size_t{bin} * static_cast<std::size_t>(job.request.n_segments));
     }
     add_stretch(job, 0, slot, frame, count, n, total, dense_row, worker, means);
     for (std::size_t k = 1; k < job.stretches.size(); ++k) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
+#include <type_traits>
 
 namespace xpcs {
 
@@ -274,7 +275,47 @@ Sample largest_sample(const DenseChunk& chunk, std::int64_t first, std::int64_t 
     return largest;
 }
 
-/// Transposes 64 x 64 blocks: frames by pixels in, pixels by frames out.
+constexpr std::int64_t block = 64;  ///< transposition goes in blocks of 64 pixels by 64 frames
+
+/// One frame of a block: 64 samples of neighbouring kept pixels, no-data samples as 0.
+template <class Sample>
+struct BlockLine {
+    Sample sample[block];
+    std::uint64_t sum = 0;
+    std::int64_t lit = 0;
+    bool overflow = false;
+};
+
+template <class Sample>
+void load_line(const Sample* frame,
+               const std::uint32_t* pixel,
+               std::int64_t n,
+               BlockLine<Sample>& line) {
+    constexpr Sample no_data = std::numeric_limits<Sample>::max();
+    if (n == block && pixel[block - 1] - pixel[0] == block - 1) {
+        std::memcpy(line.sample, frame + pixel[0], sizeof line.sample);
+    } else {
+        for (std::int64_t s = 0; s < n; ++s)
+            line.sample[s] = frame[pixel[s]];
+        std::fill(line.sample + n, line.sample + block, Sample{0});
+    }
+    // 64 samples of up to 16 bits fit 32 bits.
+    std::conditional_t<(sizeof(Sample) < 4), std::uint32_t, std::uint64_t> sum = 0;
+    Sample overflow = 0, lit = 0;
+    for (std::int64_t s = 0; s < block; ++s) {
+        const Sample value = line.sample[s];
+        const Sample kept = value == no_data ? Sample{0} : value;
+        overflow = static_cast<Sample>(overflow | (value ^ kept));
+        lit = static_cast<Sample>(lit + (kept != 0));
+        sum += kept;
+        line.sample[s] = kept;
+    }
+    line.sum = sum;
+    line.lit = lit;
+    line.overflow = overflow != 0;
+}
+
+/// Frames by pixels in, pixels by frames out.
 template <class Sample, class Out>
 void transpose_rows(const DenseChunk& chunk,
                     const Partition& partition,
@@ -283,11 +324,12 @@ void transpose_rows(const DenseChunk& chunk,
                     std::int64_t first,
                     SeriesPiece& piece) {
     constexpr Sample no_data = std::numeric_limits<Sample>::max();
-    constexpr std::int64_t block = 64;
     const std::int64_t n_frames = piece.n_frames;
     const auto* samples = reinterpret_cast<const Sample*>(chunk.samples.data());
     auto* out = reinterpret_cast<Out*>(piece.rows.data());
-    Out buffer[block][block];
+    BlockLine<Sample> line;
+    Out lines[block][block];  // [frame][pixel]
+    Out column[block];
     for (std::int64_t s0 = first_slot; s0 < end_slot; s0 += block) {
         const std::int64_t n_slots = std::min(block, end_slot - s0);
         const std::uint32_t* pixel = partition.pixel.data() + s0;
@@ -295,19 +337,13 @@ void transpose_rows(const DenseChunk& chunk,
             const std::int64_t n_f = std::min(block, n_frames - f0);
             for (std::int64_t f = 0; f < n_f; ++f) {
                 const Sample* frame = samples + (first + f0 + f) * chunk.n_pixels;
-                std::uint64_t sum = 0;
-                bool overflow = false;
-                for (std::int64_t s = 0; s < n_slots; ++s) {
-                    Sample value = frame[pixel[s]];
-                    overflow |= value == no_data;
-                    value = value == no_data ? Sample{0} : value;
-                    sum += value;
-                    piece.counts.events += value != 0;
-                    buffer[s][f] = static_cast<Out>(value);
+                load_line(frame, pixel, n_slots, line);
+                piece.frame_photons[static_cast<std::size_t>(f0 + f)] += line.sum;
+                piece.counts.events += line.lit;
+                for (std::int64_t s = 0; s < block; ++s) {
+                    lines[f][s] = static_cast<Out>(line.sample[s]);
                 }
-                piece.frame_photons[static_cast<std::size_t>(f0 + f)] += sum;
-                if (!overflow) continue;
-                for (std::int64_t s = 0; s < n_slots; ++s) {
+                for (std::int64_t s = 0; line.overflow && s < n_slots; ++s) {
                     if (frame[pixel[s]] != no_data) continue;
                     ++piece.counts.overflow_samples;
                     if (piece.overflow_slots.empty() || piece.overflow_slots.back() != s0 + s) {
@@ -316,8 +352,10 @@ void transpose_rows(const DenseChunk& chunk,
                 }
             }
             for (std::int64_t s = 0; s < n_slots; ++s) {
+                for (std::int64_t f = 0; f < n_f; ++f)
+                    column[f] = lines[f][s];
                 std::memcpy(out + (s0 - first_slot + s) * n_frames + f0,
-                            buffer[s],
+                            column,
                             static_cast<std::size_t>(n_f) * sizeof(Out));
             }
         }
@@ -544,6 +582,26 @@ void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
             equal += frame[i] == frame[i - 1];
     }
     out.duplicates = equal;
+}
+
+void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
+    if (dense_) {
+        std::vector<std::uint32_t> row(frame_photons_.size());
+        for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
+            for (std::int64_t slot = first_slot(tile); slot < end_slot(tile); ++slot) {
+                gather_row(slot, static_cast<std::int64_t>(row.size()), row.data());
+                sums[static_cast<std::size_t>(slot)] +=
+                    std::accumulate(row.begin(), row.end(), std::uint64_t{0});
+            }
+        }
+        return;
+    }
+    for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
+        std::uint64_t* first = sums.data() + first_slot(tile);
+        for_each_record(*this, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t count) {
+            first[pixel] += count;
+        });
+    }
 }
 
 void PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {

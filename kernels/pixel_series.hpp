@@ -121,6 +121,10 @@ class PixelSeries {
     /// Dense: no sample is larger (0xFF, 0xFFFF or 0xFFFFFFFF: the width that pieces needed).
     std::uint32_t largest_sample() const { return largest_sample_; }
 
+    /// Adds the photons of every kept pixel of the range, in the file frames read, to sums
+    /// [n_kept].
+    void add_pixel_photons(std::vector<std::uint64_t>& sums) const;
+
     /// Takes the photons of the marked pixels [n_kept] out of frame_photons().
     void remove_from_frames(const std::vector<std::uint8_t>& marked);
 

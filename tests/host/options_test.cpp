@@ -216,6 +216,7 @@ RunConfig any_config(std::mt19937& random) {
                        &c.split_static,
                        &c.strict,
                        &c.drop_bad_index,
+                       &c.mask_hot,
                        &c.allow_missing_module,
                        &c.allow_truncated,
                        &c.series,

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "jobgen/queue_client.hpp"
+
+#include "host/errors.hpp"
+#include "host/text.hpp"
+#include "jobgen/process.hpp"
+#include "jobgen/site_check.hpp"
+
+#include <signal.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+namespace xpcs::jobgen {
+
+namespace {
+
+constexpr double answer_s = 120;  // no scheduler command may hang for ever
+
+Outcome call(const std::vector<std::string>& command, const std::string& directory = "") {
+    RunOptions options;
+    options.timeout_s = answer_s;
+    options.directory = directory;
+    Outcome outcome = run_program(command, options);
+    if (outcome.code == 127 && find_program(command.front()).empty()) {
+        throw Error(ExitCode::unavailable,
+                    "program " + command.front() +
+                        " is not in PATH: this machine has no such scheduler");
+    }
+    if (outcome.code == 124) {
+        throw Error(ExitCode::unavailable,
+                    command.front() + " gave no answer within " +
+                        std::to_string(static_cast<int>(answer_s)) + " s");
+    }
+    return outcome;
+}
+
+std::string pbs_hint(int code) {
+    static const std::map<int, std::string> hints{
+        {32, "account, walltime or file systems are missing, or the site refuses them"},
+        {170, "the queue is not known"},
+        {174, "the queue is only reached by routing"},
+        {175, "root may not submit"},
+        {187, "a resource is not known"},
+        {188, "over the limits of the queue or the server"}};
+    const auto found = hints.find(code);
+    return found == hints.end() ? "" : " (" + found->second + ")";
+}
+
+std::vector<std::string> submit_command(Scheduler kind, const std::string& script) {
+    return kind == Scheduler::slurm ? std::vector<std::string>{"sbatch", "--parsable", script}
+                                    : std::vector<std::string>{"qsub", script};
+}
+
+void refuse_second(const Job& job) {
+    if (!has_submission(job.run_dir)) {
+        return;
+    }
+    const Submission before = read_submission(job.run_dir);
+    if (ask(before).active()) {
+        throw Error(ExitCode::config,
+                    "job " + before.job_id + " in " + printable(job.run_dir) +
+                        " is not over yet; cancel it first, or give another --run-dir");
+    }
+}
+
+}  // namespace
+
+Submission submit(const Job& job, const std::string& script) {
+    if (job.machine.retired) {
+        throw Error(ExitCode::config,
+                    "machine " + job.machine.name + " is retired: nothing can be submitted there");
+    }
+    refuse_second(job);
+    Submission s;
+    s.scheduler = to_string(job.machine.scheduler);
+    s.name = job.name;
+    s.deployment = job.deployment.name;
+    s.script = script;
+    s.run_dir = job.run_dir;
+    s.runs = static_cast<int>(job.runs.size());
+    s.elements = job.n_elements();
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(job.run_dir, ignored)) {
+        // What an earlier job said of itself is not this one's state.
+        if (entry.path().filename().string().rfind("status", 0) == 0) {
+            std::filesystem::remove(entry.path(), ignored);
+        }
+    }
+    if (job.machine.scheduler == Scheduler::shell) {
+        s.pid = start_detached({"/bin/bash", script}, job.run_dir);
+        s.pid_start = process_start(s.pid);
+        s.job_id = std::to_string(s.pid);
+    } else {
+        const auto command = submit_command(job.machine.scheduler, script);
+        const Outcome outcome = call(command, job.run_dir);
+        s.job_id = parse_job_id(outcome.out);
+        if (outcome.code != 0 || s.job_id.empty()) {
+            const bool pbs = job.machine.scheduler == Scheduler::pbs;
+            throw Error(ExitCode::unavailable,
+                        command.front() + " refused the job, exit code " +
+                            std::to_string(outcome.code) + (pbs ? pbs_hint(outcome.code) : "") +
+                            ": " + printable(last_line(outcome.err)));
+        }
+    }
+    write_submission(s);
+    return s;
+}
+
+namespace {
+
+JobState ask_slurm(const std::string& id) {
+    const Outcome now = call({"scontrol", "-o", "show", "job", id});
+    if (now.code == 0) {
+        JobState job = parse_scontrol(now.out);
+        const std::string key = " Command=";
+        if (const std::size_t at = now.out.find(key); at != std::string::npos) {
+            const std::size_t end = now.out.find(" WorkDir=", at);
+            const std::string script = now.out.substr(at + key.size(), end - at - key.size());
+            job.run_dir = std::filesystem::path(script).parent_path().string();
+        }
+        return job;
+    }
+    const Outcome past =
+        call({"sacct", "-X", "-n", "-P", "-j", id, "-o", "JobID,State,ExitCode,Restarts"});
+    return past.code == 0 ? parse_sacct(past.out) : parse_sacct("");
+}
+
+JobState ask_pbs(const std::string& id) {
+    std::vector<std::string> command{"qstat", "-x", "-f", "-F", "json", id};
+    if (id.find("[]") != std::string::npos) {
+        command.insert(command.begin() + 2, "-t");
+    }
+    const Outcome outcome = call(command);
+    // 153: not known; 35: over and no history.
+    return outcome.code == 0 ? parse_qstat(outcome.out, id) : parse_qstat("{}", id);
+}
+
+JobState ask_cobalt(const Submission& job) {
+    const Outcome outcome = call({"qstat", "--header", "JobID:State", job.job_id});
+    JobState state = parse_cobalt_qstat(outcome.out, job.job_id);
+    const std::string log = job.run_dir + "/cobalt-" + job.job_id + ".cobaltlog";
+    if (state.phase == Phase::unknown && std::filesystem::exists(log)) {
+        return parse_cobaltlog(read_text(log));
+    }
+    return state;
+}
+
+JobState ask_shell(const Submission& job) {
+    JobState state;
+    if (job.pid > 0 && process_start(job.pid) == job.pid_start && job.pid_start != 0) {
+        state.phase = Phase::running;
+        return state;
+    }
+    const JobFiles files = read_job_files(job.run_dir);
+    state.word = files.state;
+    state.exit_code = files.exit_code;
+    state.reason = files.reason;
+    if (files.state == "done") {
+        state.phase = Phase::done;
+    } else if (files.state == "failed" || files.state == "stopped") {
+        state.phase = files.state == "failed" ? Phase::failed : Phase::cancelled;
+    } else {
+        state.phase = Phase::failed;
+        state.exit_code = 70;
+        state.reason = "its process ended without a state";
+    }
+    return state;
+}
+
+}  // namespace
+
+JobState ask(const Submission& job) {
+    switch (scheduler_named(job.scheduler)) {
+    case Scheduler::slurm:
+        return ask_slurm(job.job_id);
+    case Scheduler::pbs:
+        return ask_pbs(job.job_id);
+    case Scheduler::cobalt:
+        return ask_cobalt(job);
+    case Scheduler::shell:
+        break;
+    }
+    return ask_shell(job);
+}
+
+void cancel(const Submission& job) {
+    if (job.scheduler == "shell") {
+        const bool same = job.pid > 0 && process_start(job.pid) == job.pid_start;
+        if (!same || ::kill(static_cast<pid_t>(job.pid), SIGTERM) != 0) {
+            throw Error(ExitCode::unavailable,
+                        "job " + job.job_id + " is over: there is no such process any more");
+        }
+        return;
+    }
+    const std::string program = job.scheduler == "slurm" ? "scancel" : "qdel";
+    const Outcome outcome = call({program, job.job_id});
+    if (outcome.code != 0) {
+        throw Error(ExitCode::unavailable,
+                    program + " " + job.job_id + ", exit code " + std::to_string(outcome.code) +
+                        ": " + printable(last_line(outcome.err)));
+    }
+}
+
+JobState overall(const JobState& queue, const JobFiles& files) {
+    JobState state = queue;
+    if (queue.phase == Phase::done && files.state != "done") {
+        state.phase = Phase::failed;
+        state.exit_code = files.exit_code > 0 ? files.exit_code : 70;
+        state.reason = "the scheduler calls it done, but the job wrote no result (its state is '" +
+                       (files.state.empty() ? "none" : files.state) + "')";
+    } else if (queue.phase == Phase::unknown && !files.state.empty()) {
+        // Older than the scheduler remembers: the files know.
+        state.exit_code = files.exit_code;
+        state.reason = files.reason;
+        state.phase = files.state == "done"      ? Phase::done
+                      : files.state == "failed"  ? Phase::failed
+                      : files.state == "stopped" ? Phase::cancelled
+                                                 : Phase::unknown;
+    } else if (queue.phase == Phase::failed && !files.reason.empty()) {
+        state.reason = queue.reason + (queue.reason.empty() ? "" : "; ") + files.reason;
+    }
+    return state;
+}
+
+}  // namespace xpcs::jobgen

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Edge cases of frame selection, signal, output and options, one test per line of the table.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "cli_fixture.hpp"
+
+namespace xpcs::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+class FrameSelection : public ::testing::Test {
+  protected:
+    SmallRun small;
+};
+
+TEST_F(FrameSelection, BeginNotBeforeEnd) {
+    small.expect_refused(ExitCode::config, {"10", "5"}, {"-b", "10", "-e", "5"});
+    small.expect_refused(ExitCode::config, {"5", "5"}, {"-b", "5", "-e", "5"});
+}
+
+TEST_F(FrameSelection, BeginBeyondTheFile) {
+    small.expect_refused(ExitCode::config, {"400", "frames"}, {"-b", "400"});
+    small.expect_refused(ExitCode::config, {"4000", "400"}, {"-b", "4000", "-e", "5000"});
+}
+
+TEST_F(FrameSelection, End0OrMinus1MeansAll) {
+    for (const char* end : {"0", "-1", "400", "100000"}) {
+        small.expect_done({}, {"-e", end});
+        EXPECT_EQ(small.shape(intensity_path), (h5::Shape{2, 400})) << end;
+    }
+}
+
+TEST_F(FrameSelection, EndBelowMinus1) {
+    small.expect_refused(ExitCode::config, {"-2", "-1"}, {"-e", "-2"});
+}
+
+TEST_F(FrameSelection, StrideTimesAverageExceedsTheFrames) {
+    small.expect_refused(ExitCode::config, {"40", "20", "400"}, {"-f", "40", "-a", "20"});
+    small.expect_refused(
+        ExitCode::config, {"400"}, {"-f", "9223372036854775807", "-a", "9223372036854775807"});
+}
+
+TEST_F(FrameSelection, FewerThan2FramesAreLeft) {
+    small.expect_refused(ExitCode::config, {"at least 2"}, {"-b", "7", "-e", "8"});
+    small.expect_refused(ExitCode::config, {"at least 2"}, {"-a", "201"});
+}
+
+TEST_F(FrameSelection, From2To4FramesOnlyLagsBelowT) {
+    for (int n = 2; n <= 5; ++n) {
+        small.expect_done({}, {"-e", std::to_string(n)});
+        std::vector<double> expected;
+        for (int lag = 1; lag < n; ++lag)
+            expected.push_back(lag);
+        EXPECT_EQ(small.read(delay_path), expected);
+    }
+}
+
+TEST_F(FrameSelection, ResolvedValuesAreWritten) {
+    small.expect_done({}, {"-b", "-50", "-f", "2", "-a", "3"});
+    const std::string config = "/xpcs/multitau/config/";
+    EXPECT_EQ(small.read(config + "begin_frame")[0], -50);
+    EXPECT_EQ(small.read(config + "end_frame")[0], -1);
+    EXPECT_EQ(small.read(config + "begin_frame_used")[0], 350);
+    EXPECT_EQ(small.read(config + "end_frame_used")[0], 400);
+    EXPECT_EQ(small.read(config + "n_frames_used")[0], 8);
+    EXPECT_EQ(small.read(config + "n_frames_file")[0], 400);
+    EXPECT_EQ(small.read(config + "stride_frame")[0], 2);
+    EXPECT_EQ(small.read(config + "avg_frame")[0], 3);
+}
+
+// --- signal ------------------------------------------------------------------------------------
+
+class Signal : public ::testing::Test {
+  protected:
+    Json summary() const { return Json::parse(bytes_of(small.dir.file("summary.json"))); }
+    Arguments with_summary(Arguments more) const {
+        more.insert(more.end(), {"--summary", small.dir.file("summary.json")});
+        return more;
+    }
+    SmallRun small;
+};
+
+TEST_F(Signal, EmptyFrameWithNormalisationIsExcludedPairwise) {
+    auto events = poisson_events(400, 2048, 0.1, 7);
+    std::erase_if(events, [](const Event& e) { return std::get<0>(e) % 40 == 11; });
+    small.write_events(events);
+    small.expect_done({"warning", small.raw, "10 frames"}, with_summary({"-nf", "1"}));
+    EXPECT_EQ(summary()["runs"][0]["frames"]["excluded"], 10);
+    for (const double value : small.read(g2_path))
+        EXPECT_TRUE(std::isfinite(value));
+    // 20 pairs of lag 1 have an empty frame; g2 of Poisson counts is 1 within its error,
+    // 1 / (mean sqrt(pairs * pixels)) = 1 / (0.1 sqrt(379 * 512)) = 0.023.
+    EXPECT_NEAR(small.read(g2_path)[0], 1, 4 * 0.023);
+}
+
+TEST_F(Signal, EmptyFramesBeyondHalfRefuseNormalisation) {
+    small.write_events(poisson_events(100, 2048, 0.1, 7));
+    small.expect_refused(
+        ExitCode::config, {small.raw, "300 of 400", "-nf 0"}, {"-nf", "1", "--n-frames", "400"});
+}
+
+TEST_F(Signal, NoCountsAtAll) {
+    std::vector<Event> zeros;
+    for (std::int64_t t = 0; t < 100; ++t)
+        zeros.emplace_back(t, 5, 0);
+    small.write_events(zeros);
+    for (const char* nf : {"0", "1"}) {
+        small.expect_done({"warning", small.raw, "no photon"}, with_summary({"-nf", nf}));
+        EXPECT_EQ(summary()["runs"][0]["no_signal"], true);
+        for (const double value : small.read(g2_path))
+            EXPECT_TRUE(std::isnan(value));
+    }
+}
+
+TEST_F(Signal, OneHotPixelDominatesABin) {
+    auto events = poisson_events(400, 2048, 0.01, 7);
+    std::erase_if(events, [](const Event& e) { return std::get<1>(e) == 700; });
+    for (std::int64_t t = 0; t < 400; ++t)
+        events.emplace_back(t, 700, 2);
+    std::sort(events.begin(), events.end());
+    small.write_events(events);
+    // Pixel 700 is row 10, column 60, dynamic bin 4.
+    small.expect_done({"warning", "hot pixels", "row 10 column 60", "800 photons"},
+                      with_summary({}));
+    small.expect_done({"warning", "more than 10 %", "bin 4"}, with_summary({}));
+    EXPECT_EQ(summary()["runs"][0]["hot_pixels"][0]["row"], 10);
+    EXPECT_EQ(summary()["runs"][0]["hot_pixels"][0]["photons"], 800);
+}
+
+TEST_F(Signal, WhatWasDroppedAndWhyIsInLogAndSummary) {
+    for (std::size_t p = 0; p < 64; ++p)
+        small.qmap.mask[p] = 0;
+    small.write_qmap();
+    auto events = poisson_events(400, 2048, 0.02, 7);
+    std::int64_t masked = 0, late = 0, kept = 0;
+    for (const auto& [frame, pixel, count] : events) {
+        if (frame >= 300) ++late;
+        if (frame < 300 && pixel < 64) ++masked;
+        if (frame < 300 && pixel >= 64) ++kept;
+    }
+    const Outcome outcome = small.expect_done({}, with_summary({"-e", "300"}));
+    const Json run = summary()["runs"][0];
+    EXPECT_EQ(run["counts"]["events"], kept);
+    EXPECT_EQ(run["dropped"]["events_on_masked_pixels"].get<std::int64_t>() +
+                  run["dropped"]["events_outside_frames"].get<std::int64_t>(),
+              masked + late);
+    EXPECT_EQ(outcome.lines_with(std::to_string(kept) + " events").size(), 1U) << outcome.err;
+}
+
+// --- output ------------------------------------------------------------------------------------
+
+class Output : public ::testing::Test {
+  protected:
+    SmallRun small;
+};
+
+TEST_F(Output, ExistsGetsNumbersAndOverwriteReplaces) {
+    for (const char* name : {"run_results.hdf", "run_results_1.hdf", "run_results_2.hdf"}) {
+        const Outcome outcome = small.correlate();
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        EXPECT_EQ(outcome.last_line_of_out(), small.result(name));
+    }
+    const auto before = snapshot(small.out);
+    small.write_events(poisson_events(300, 2048, 0.02, 8));
+    const Outcome outcome = small.correlate({"-w"});
+    EXPECT_EQ(outcome.last_line_of_out(), small.result());
+    const auto after = snapshot(small.out);
+    EXPECT_EQ(after.size(), 3U);
+    EXPECT_NE(after.at("run_results.hdf"), before.at("run_results.hdf"));
+    EXPECT_EQ(after.at("run_results_1.hdf"), before.at("run_results_1.hdf"));
+    EXPECT_EQ(after.at("run_results_2.hdf"), before.at("run_results_2.hdf"));
+}
+
+TEST_F(Output, PrefixAndSuffix) {
+    const Outcome outcome = small.correlate({"-p", "a_", "-u", "_b"});
+    EXPECT_EQ(outcome.last_line_of_out(), small.result("a_run_b_results.hdf"));
+    small.expect_refused(ExitCode::usage, {"--prefix", "x/y"}, {"-p", "x/y"});
+}
+
+TEST_F(Output, DirectoryMissingIsCreated) {
+    small.out = small.dir.file("new/deep");
+    small.expect_done();
+}
+
+TEST_F(Output, DirectoryNotWritable) {
+    const std::string file = small.dir.file("a_file");
+    std::ofstream(file) << "x";
+    for (const std::string& out : {file, file + "/below", std::string("/proc/nowhere")}) {
+        Arguments arguments = small.arguments();
+        arguments[5] = out;
+        const Outcome outcome = run(arguments);
+        EXPECT_EQ(outcome.exit_code, static_cast<int>(ExitCode::cannot_create)) << outcome.err;
+        ASSERT_EQ(outcome.lines_with("error:").size(), 1U);
+        EXPECT_THAT(outcome.lines_with("error:")[0], HasSubstr(out));
+        // Tested before computing: nothing was read.
+        EXPECT_EQ(outcome.lines_with("events").size(), 0U) << outcome.err;
+    }
+    EXPECT_EQ(bytes_of(file), "x");
+}
+
+TEST_F(Output, DryRunWritesNothing) {
+    const Outcome outcome = small.correlate({"--dry-run"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr(small.result()));
+    EXPECT_TRUE(snapshot(small.out).empty());
+}
+
+TEST_F(Output, ResultPassesRequireResultAndOthersDoNot) {
+    small.expect_done();
+    EXPECT_EQ(run({"inspect", "--require-result", small.result()}).exit_code, 0);
+    EXPECT_EQ(run({"inspect", "--require-result", small.metadata}).exit_code, 65);
+    // Cut anywhere it is none.
+    const auto size = std::filesystem::file_size(small.result());
+    for (const auto left : {size - 1, size / 2, std::uintmax_t{100}, std::uintmax_t{0}}) {
+        std::filesystem::resize_file(small.result(), left);
+        EXPECT_EQ(run({"inspect", "--require-result", small.result()}).exit_code, 65) << left;
+    }
+}
+
+// --- options -----------------------------------------------------------------------------------
+
+class Options : public ::testing::Test {
+  protected:
+    SmallRun small;
+};
+
+TEST_F(Options, RequestedGpuAbsent) {
+    small.expect_refused(ExitCode::unavailable, {"gpu:63"}, {"--device", "gpu:63"});
+}
+
+TEST_F(Options, UnknownOptionInAJobFile) {
+    const std::string job = small.dir.file("job.yaml");
+    std::ofstream(job) << "stride_fram: 2\n";
+    small.expect_refused(ExitCode::config, {job, "stride_fram", "stride_frame"}, {"-c", job});
+}
+
+TEST_F(Options, UnknownOptionOnTheCommandLine) {
+    small.expect_refused(
+        ExitCode::usage, {"--stride-framed", "--stride-frame"}, {"--stride-framed=2"});
+}
+
+TEST_F(Options, TooLittleMemory) {
+    small.expect_refused(ExitCode::no_memory, {small.raw, "--memory"}, {"--memory", "0.0001"});
+}
+
+TEST_F(Options, CommandLineWinsOverTheJobFile) {
+    const std::string job = small.dir.file("job.json");
+    std::ofstream(job) << R"({"stride_frame": 4, "avg-frame": 2})";
+    small.expect_done({}, {"-c", job, "-f", "2"});
+    EXPECT_EQ(small.shape(intensity_path), (h5::Shape{2, 100}));
+}
+
+}  // namespace
+}  // namespace xpcs::testing

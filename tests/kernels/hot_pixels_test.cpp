@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kernels/hot_pixels.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace xpcs {
+namespace {
+
+Partition two_bins(std::int64_t n) {
+    std::vector<std::uint32_t> label(static_cast<std::size_t>(n));
+    for (std::size_t p = 0; p < label.size(); ++p)
+        label[p] = p < label.size() / 2 ? 1 : 2;
+    return make_partition(1, n, label, label, 2, 2);
+}
+
+TEST(HotPixels, AreFoundPerStaticBin) {
+    // 500 counts are usual in the second bin and an outlier in the first.
+    std::mt19937_64 random(11);
+    std::poisson_distribution<int> low(20), high(500);
+    std::vector<std::uint64_t> photons;
+    for (int p = 0; p < 2000; ++p) {
+        photons.push_back(static_cast<std::uint64_t>(p < 1000 ? low(random) : high(random)));
+    }
+    photons[17] = 500;
+    photons[999] = 100000;
+    photons[1500] = 18000;
+    EXPECT_EQ(find_hot_pixels(two_bins(2000), photons, {}),
+              (std::vector<std::uint32_t>{17, 999, 1500}));
+}
+
+TEST(HotPixels, ManyDoNotHideEachOther) {
+    std::vector<std::uint64_t> photons(1000, 3);
+    std::vector<std::uint32_t> expected;
+    for (std::uint32_t p = 0; p < 200; ++p) {
+        photons[p] = 20000;
+        expected.push_back(p);
+    }
+    EXPECT_EQ(find_hot_pixels(two_bins(1000), photons, {}), expected);
+}
+
+TEST(HotPixels, StaticSpeckleOfFullContrastIsNotHot) {
+    std::mt19937_64 random(5);
+    std::exponential_distribution<double> intensity(1.0 / 300);
+    std::vector<std::uint64_t> photons(100000);
+    for (auto& p : photons)
+        p = static_cast<std::uint64_t>(intensity(random));
+    EXPECT_LE(find_hot_pixels(two_bins(100000), photons, {}).size(), 1U);
+}
+
+TEST(HotPixels, FewCountsAndSmallBinsHaveNone) {
+    std::vector<std::uint64_t> photons(1000, 0);
+    photons[3] = 20;  // 20 counts are the least that can be hot
+    EXPECT_TRUE(find_hot_pixels(two_bins(1000), photons, {}).empty());
+    photons[3] = 21;
+    EXPECT_EQ(find_hot_pixels(two_bins(1000), photons, {}), (std::vector<std::uint32_t>{3}));
+    std::vector<std::uint8_t> excluded(1000, 0);
+    excluded[3] = 1;
+    EXPECT_TRUE(find_hot_pixels(two_bins(1000), photons, excluded).empty());
+    EXPECT_TRUE(find_hot_pixels(two_bins(8), {1, 1, 1, 9000, 1, 1, 1, 1}, {}).empty());
+}
+
+}  // namespace
+}  // namespace xpcs

@@ -161,7 +161,9 @@ choose_channel(hid_t file, const std::string& dataset, std::int64_t n, const std
         return number;
     }
     throw Error(ExitCode::data,
-                h5::name_of(file, dataset) + ": has " + std::to_string(n) + " channels" +
+                h5::name_of(file, dataset) + ": has 4 dimensions " +
+                    h5::to_string(h5::shape_of(h5::open_dataset(file, dataset))) + " with " +
+                    std::to_string(n) + " channels" +
                     (names.empty() ? "" : " (" + joined(names) + ")") +
                     (wanted.empty() ? ", and no default_slice says which is meant"
                                     : "; there is no channel '" + wanted + "'") +

@@ -80,7 +80,10 @@ int run_correlate(const RunConfig& config) {
     Summary summary(config);
     int first_failure = 0;
     std::vector<std::string> done;
-    for (const std::string& raw : config.raw) {
+    // A series of files is one run under the name of its first file.
+    const std::vector<std::string> runs =
+        config.series ? std::vector{config.raw.front()} : config.raw;
+    for (const std::string& raw : runs) {
         Log::clear_warnings();
         std::string path;
         const Failure failure = attempt([&] { path = run_one(config, raw, summary); });

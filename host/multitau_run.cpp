@@ -108,6 +108,7 @@ void MultitauRun::settle_frames(const ReadResult& read) {
     if (result_.source.sparse && read.decode.records == 0) {
         throw Error(ExitCode::data, result_.raw + ": no events");
     }
+    result_.frame_times = read.times;
     const std::int64_t n = frames_in_file(c, result_.source, read.decode.last_frame);
     result_.frames = select_frames(n, c.begin_frame, c.end_frame, c.stride_frame, c.avg_frame);
     map_ = {result_.frames.begin,

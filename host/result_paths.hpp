@@ -152,6 +152,16 @@ inline constexpr ResultPath intensity{"/xpcs/spatial_mean/intensity_vs_time",
                                       "counts/frame/pixel",
                                       "row 0 frame number, row 1 mean counts per used pixel",
                                       Needed::always};
+inline constexpr ResultPath timestamp_clock{"/xpcs/spatial_mean/timestamp_clock",
+                                            "2,T_raw",
+                                            "f64",
+                                            "s",
+                                            "row 0 raw frame, row 1 its elapsed time (IMM)"};
+inline constexpr ResultPath timestamp_tick{"/xpcs/spatial_mean/timestamp_tick",
+                                           "2,T_raw",
+                                           "f64",
+                                           "",
+                                           "row 0 raw frame, row 1 its clock tick (IMM)"};
 
 inline constexpr ResultPath twotime{
     "/xpcs/twotime", "", "group", "", "two-time correlation", Needed::twotime};
@@ -354,6 +364,8 @@ inline constexpr std::array all{entry,
                                 scattering_1d_segments,
                                 spatial_mean,
                                 intensity,
+                                timestamp_clock,
+                                timestamp_tick,
                                 twotime,
                                 twotime_maps,
                                 twotime_map,

@@ -183,6 +183,16 @@ void add_detector(Rows& rows) {
     rows.push_back(option_row(
         Row(g, "dataset", "", "PATH").says("Dataset in an HDF5 raw file, e.g. /entry/data/data."),
         &C::dataset));
+    rows.push_back(option_row(Row(g, "channel", "", "NAME")
+                                  .says("Channel of a 4-D dataset: its name or its number from 0; "
+                                        "without it the one that the file's default_slice names."),
+                              &C::channel));
+    flag("series", &C::series, "The HDF5 files of -r are one run, in the order given.");
+    rows.push_back(option_row(Row(g, "ftf-bit-order", "", "ORDER")
+                                  .one_of({"low-first", "high-first"})
+                                  .says("Rigaku fast transfer: where in its byte the first of four "
+                                        "pixels lies. No document tells; see docs/formats.md."),
+                              &C::ftf_bit_order));
     rows.push_back(option_row(Row(g, "overflow", "", "SCOPE")
                                   .one_of({"run", "frame"})
                                   .says("What a sample without data (all bits set) excludes: its "
@@ -199,6 +209,9 @@ void add_detector(Rows& rows) {
     flag("allow-missing-module",
          &C::allow_missing_module,
          "Take a file of several modules although some are missing.");
+    flag("allow-truncated",
+         &C::allow_truncated,
+         "Use the complete frames of a file that is cut (IMM).");
     flag("transpose-qmap", &C::transpose_qmap, "Swap rows and columns of the q-map.");
     flag("split-static",
          &C::split_static,
@@ -442,6 +455,10 @@ void check_config(const RunConfig& config) {
     check_name_part("--suffix", config.suffix);
     parse_dq_selection(config.dq_selection);
     check_frames(config);
+    if (config.follow && config.type != AnalysisType::multitau) {
+        impossible("--follow and two-time analyses exclude each other: the result begins with the "
+                   "metadata file, which comes last");
+    }
     if (config.follow && config.save_G2) {
         impossible("--follow and --save-G2 exclude each other: the result begins with the metadata "
                    "file, which comes last");
@@ -450,7 +467,7 @@ void check_config(const RunConfig& config) {
         impossible("--no-metadata and --metadata '" + printable(config.metadata, 120) +
                    "' exclude each other");
     }
-    if (config.raw.size() > 1 && !config.metadata.empty()) {
+    if (config.raw.size() > 1 && !config.series && !config.metadata.empty()) {
         impossible("--metadata '" + printable(config.metadata, 120) + "' belongs to one run, but " +
                    std::to_string(config.raw.size()) + " raw files are given");
     }

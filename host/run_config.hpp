@@ -53,17 +53,21 @@ struct RunConfig {
     double frame_time_s = 0;                        ///< --frame-time, 0 = from the metadata
     std::int64_t n_frames = 0;                      ///< --n-frames, 0 = from the file
     std::string dataset;                            ///< --dataset PATH (HDF5)
-    bool transpose_qmap = false;                    ///< --transpose-qmap
-    bool split_static = false;                      ///< --split-static
-    bool strict = false;                            ///< --strict: trailing bytes are an error
-    bool mask_hot = false;                          ///< --mask-hot
-    bool drop_bad_index = false;                    ///< --drop-bad-index
-    bool allow_missing_module = false;              ///< --allow-missing-module (3M)
-    std::string overflow = "run";     ///< --overflow run | frame: scope of a no-data sample
-    std::string summary;              ///< --summary FILE
-    std::string progress = "auto";    ///< --progress auto | always | never
-    std::string log_level = "info";   ///< --log-level debug | info | warning | error
-    std::string log_format = "text";  ///< --log-format text | json
+    bool series = false;  ///< --series: the files of -r are one run, in order (HDF5)
+    std::string channel;  ///< --channel NAME (4-D HDF5)
+    std::string ftf_bit_order = "low-first";  ///< --ftf-bit-order (Rigaku fast transfer)
+    bool transpose_qmap = false;              ///< --transpose-qmap
+    bool split_static = false;                ///< --split-static
+    bool strict = false;                      ///< --strict: trailing bytes are an error
+    bool mask_hot = false;                    ///< --mask-hot
+    bool drop_bad_index = false;              ///< --drop-bad-index
+    bool allow_missing_module = false;        ///< --allow-missing-module (3M)
+    bool allow_truncated = false;             ///< --allow-truncated (IMM)
+    std::string overflow = "run";             ///< --overflow run | frame: scope of a no-data sample
+    std::string summary;                      ///< --summary FILE
+    std::string progress = "auto";            ///< --progress auto | always | never
+    std::string log_level = "info";           ///< --log-level debug | info | warning | error
+    std::string log_format = "text";          ///< --log-format text | json
 
     bool operator==(const RunConfig&) const = default;
 };

@@ -103,6 +103,7 @@ struct RunResult {
     std::vector<std::int64_t> pixels_per_static;  ///< [n_static] kept pixels of each static bin
     FrameSelection frames;
     double frame_time_s = 0;  ///< of one raw frame
+    FrameTimes frame_times;   ///< that came with the raw frames, empty if none did
     std::string engine;       ///< "sparse" or "dense"
     std::string device;       ///< "cpu (2 threads)", "gpu:0 NVIDIA H100 ..."
     std::string host_name;

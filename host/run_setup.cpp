@@ -318,6 +318,12 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     setup.read.source.strict = config.strict;
     setup.read.source.drop_bad_index = config.drop_bad_index;
     setup.read.source.allow_missing_module = config.allow_missing_module;
+    setup.read.source.allow_truncated = config.allow_truncated;
+    setup.read.source.channel = config.channel;
+    setup.read.source.ftf_high_first = config.ftf_bit_order == "high-first";
+    if (config.series) {
+        setup.read.source.more_files.assign(config.raw.begin() + 1, config.raw.end());
+    }
     setup.read.threads = config.threads;
     setup.read.progress = config.progress;
     if (config.follow) {

@@ -207,6 +207,7 @@ RunConfig any_config(std::mt19937& random) {
                        &c.device,
                        &c.metadata,
                        &c.dataset,
+                       &c.channel,
                        &c.summary}) {
         if (maybe()) {
             *text = any_text(random);
@@ -223,6 +224,8 @@ RunConfig any_config(std::mt19937& random) {
                        &c.drop_bad_index,
                        &c.mask_hot,
                        &c.allow_missing_module,
+                       &c.allow_truncated,
+                       &c.series,
                        &c.normalize_frame}) {
         *flag = maybe();
     }

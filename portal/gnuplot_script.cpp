@@ -59,7 +59,7 @@ std::string log_ticks(double low, double high) {
     }
     const double decades = std::log10(high / low);
     const std::vector<double> steps = decades > 3 ? std::vector<double>{1}
-                                      : decades > 1.2
+                                      : decades > 0.85
                                           ? std::vector<double>{1, 2, 5}
                                           : std::vector<double>{1, 1.5, 2, 3, 4, 5, 6, 8};
     std::vector<double> ticks;

@@ -3,6 +3,7 @@
 #include "host/errors.hpp"
 #include "host/text.hpp"
 #include "host/version.hpp"
+#include "portal/cmd_catalogue.hpp"
 #include "portal/cmd_report.hpp"
 
 #include <iostream>
@@ -44,6 +45,10 @@ int main(int argc, char** argv) {
     using namespace xpcs;
     const std::vector<Command> commands = {
         {"report", "a page, pictures and tables of one result", portal::cmd_report},
+        {"ingest", "put results and published records into a catalogue", portal::cmd_ingest},
+        {"search", "look into a catalogue", portal::cmd_search},
+        {"export", "write records for a Globus index", portal::cmd_export},
+        {"remove", "take a record out of a catalogue", portal::cmd_remove},
     };
     return guarded(
         [&] { return run_command(commands, CommandArgs(argv + (argc > 0 ? 1 : 0), argv + argc)); });

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 namespace xpcs::portal {
 
@@ -235,6 +236,60 @@ json nested(const std::vector<NamedValue>& values) {
     return out;
 }
 
+double median(std::vector<double> values) {
+    if (values.empty()) {
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+/// The run in a few numbers: what the trends of an experiment are drawn from.
+json results_json(const ReportData& report) {
+    json out = json::object();
+    const auto put = [&](const char* name, double value) {
+        if (std::isfinite(value)) {
+            out[name] = number(value);
+        }
+    };
+    std::vector<double> tau, contrast;
+    for (const BinFit& bin : report.fits ? report.fits->bins : std::vector<BinFit>{}) {
+        if (bin.fit.ok) {
+            tau.push_back(bin.fit.values[fit_tau]);
+            contrast.push_back(bin.fit.values[fit_contrast]);
+        }
+    }
+    if (report.fits) {
+        out["bins"] = report.fits->bins.size();
+        out["bins_fitted"] = tau.size();
+    }
+    put(report.time_unit == "s" ? "relaxation_time_s" : "relaxation_time_frames", median(tau));
+    put("contrast", median(contrast));
+    if (report.fits && report.fits->power_law.ok) {
+        put("exponent_of_q", report.fits->power_law.values[1]);
+    }
+    double sum = 0;
+    for (const double value : report.result.intensity) {
+        sum += value;
+    }
+    put("mean_intensity", sum / static_cast<double>(report.result.intensity.size()));
+    for (const char* name : {"sample/temperature",
+                             "sample/qnw1_temperature",
+                             "sample/rheometer_temperature",
+                             "sample/qnw_lakeshore"}) {
+        for (const NamedValue& value : report.entry) {
+            const auto* real = std::get_if<double>(&value.value);
+            if (value.path == name && real != nullptr && *real > 0 &&
+                !out.contains("temperature_K")) {
+                // Stages report degrees Celsius or kelvin; nobody measures at less than 150 K.
+                put("temperature_K", *real < 150 ? *real + 273.15 : *real);
+            }
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 json page_json(const ReportData& report) {
@@ -329,6 +384,7 @@ json metadata_json(const ReportData& report, const std::string& plot_time, doubl
         warnings.push_back(finding.title + ": " + finding.text);
     }
     out["warnings"] = warnings;
+    out["results"] = results_json(report);
     return out;
 }
 

@@ -16,6 +16,9 @@ XPCS_EMBED(xpcs_asset_chart, XPCS_WEB "chart.js")
 XPCS_EMBED(xpcs_asset_report_js, XPCS_WEB "report.js")
 XPCS_EMBED(xpcs_asset_style, XPCS_WEB "style.css")
 XPCS_EMBED(xpcs_asset_report, XPCS_WEB "report.html")
+XPCS_EMBED(xpcs_asset_page, XPCS_WEB "page.html")
+XPCS_EMBED(xpcs_asset_portal_js, XPCS_WEB "portal.js")
+XPCS_EMBED(xpcs_asset_portal_css, XPCS_WEB "portal.css")
 
 namespace xpcs::portal::assets {
 
@@ -39,6 +42,16 @@ std::string_view style() {
 }
 std::string_view report_template() {
     return between(xpcs_asset_report_begin, xpcs_asset_report_end);
+}
+
+std::string_view page_template() {
+    return between(xpcs_asset_page_begin, xpcs_asset_page_end);
+}
+std::string_view portal_script() {
+    return between(xpcs_asset_portal_js_begin, xpcs_asset_portal_js_end);
+}
+std::string_view portal_style() {
+    return between(xpcs_asset_portal_css_begin, xpcs_asset_portal_css_end);
 }
 
 }  // namespace xpcs::portal::assets

@@ -11,5 +11,8 @@ std::string_view chart_script();
 std::string_view report_script();
 std::string_view style();
 std::string_view report_template();
+std::string_view page_template();
+std::string_view portal_script();
+std::string_view portal_style();
 
 }  // namespace xpcs::portal::assets

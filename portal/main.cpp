@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/commands.hpp"
 #include "host/errors.hpp"
+#include "host/stop.hpp"
 #include "host/text.hpp"
 #include "host/version.hpp"
 #include "portal/cmd_catalogue.hpp"
 #include "portal/cmd_report.hpp"
+#include "portal/cmd_serve.hpp"
 
 #include <iostream>
 
@@ -43,12 +45,15 @@ int run_command(const std::vector<Command>& commands, const xpcs::CommandArgs& a
 
 int main(int argc, char** argv) {
     using namespace xpcs;
+    install_stop_handlers();
     const std::vector<Command> commands = {
         {"report", "a page, pictures and tables of one result", portal::cmd_report},
         {"ingest", "put results and published records into a catalogue", portal::cmd_ingest},
         {"search", "look into a catalogue", portal::cmd_search},
         {"export", "write records for a Globus index", portal::cmd_export},
         {"remove", "take a record out of a catalogue", portal::cmd_remove},
+        {"serve", "show a catalogue in the browser", portal::cmd_serve},
+        {"user", "add a user of the portal", portal::cmd_user},
     };
     return guarded(
         [&] { return run_command(commands, CommandArgs(argv + (argc > 0 ? 1 : 0), argv + argc)); });

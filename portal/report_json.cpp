@@ -327,6 +327,12 @@ json page_json(const ReportData& report) {
             {"provenance", rows_of(report.provenance)}};
 }
 
+json curves_json(const ReportData& report) {
+    return {{"delay", numbers(report.delay)},
+            {"time_unit", report.time_unit},
+            {"bins", bins_json(report)}};
+}
+
 json metadata_json(const ReportData& report, const std::string& plot_time, double seconds) {
     json out = json::object();
     const auto group = [&](const std::string& name, const std::string& prefix) {

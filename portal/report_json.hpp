@@ -13,6 +13,9 @@ namespace xpcs::portal {
 /// Numbers with six digits, null where not finite.
 nlohmann::json page_json(const ReportData& report);
 
+/// The correlation functions alone: delay, time_unit, bins.
+nlohmann::json curves_json(const ReportData& report);
+
 /// metadata.json: HDF5 groups as nested objects ("name (units)" where a dataset has units), plus
 /// analysis_type, start_time, plot_time, tools and what the fit found. Values that are not finite
 /// are left out: JSON has none.

@@ -129,9 +129,9 @@ int cmd_user(const std::vector<std::string>& args) {
     }
     user.role = role == "operator" ? Role::operator_ : Role::viewer;
     for (const std::string& group : line.values("--group")) {
-        if (group.empty() || group.find_first_of(",:\n") != std::string::npos) {
+        if (group.empty() || group.find_first_of(",\n") != std::string::npos) {
             throw Error(ExitCode::usage,
-                        "user: --group '" + printable(group) + "': no comma, colon or line break");
+                        "user: --group '" + printable(group) + "': no comma or line break");
         }
         user.groups.insert(group);
     }

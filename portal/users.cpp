@@ -111,7 +111,10 @@ std::map<std::string, User> read_users(const std::string& path) {
         if (line.empty() || line.front() == '#') {
             continue;
         }
-        const std::vector<std::string> parts = split(line, ':');
+        std::vector<std::string> parts = split(line, ':');
+        for (; parts.size() > 4; parts.pop_back()) {  // groups may hold colons: urn:globus:...
+            parts[parts.size() - 2] += ":" + parts.back();
+        }
         const bool good = (parts.size() == 3 || parts.size() == 4) && good_name(parts[0]) &&
                           (parts[1] == "viewer" || parts[1] == "operator") &&
                           parts[2].starts_with(prefix);

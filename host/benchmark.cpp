@@ -200,6 +200,7 @@ json Bench::once(BenchmarkRun& run, const BenchmarkFiles& files) {
                         ": " + last_line(log));
     }
     run.wall_s = child.wall_s;
+    run.cpu_s = child.cpu_s;
     run.peak_bytes = child.peak_bytes;
     std::ifstream in(summary);
     return json::parse(in).at("runs").at(0);

@@ -31,7 +31,8 @@ struct BenchmarkRun {
     BenchmarkSet set;
     std::string engine, device;
     int threads = 0;
-    double wall_s = 0;                                    ///< of the process
+    double wall_s = 0;  ///< of the process
+    double cpu_s = 0;   ///< of all its threads: what counts on a machine that others use too
     std::vector<std::pair<std::string, double>> stage_s;  ///< as the run itself tells
     StageCost one_thread;  ///< decoding and sorting, parts of the stage "read"
     std::uint64_t peak_bytes = 0;

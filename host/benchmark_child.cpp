@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,8 +70,9 @@ ChildRun run_self(const std::vector<std::string>& args, const std::string& log) 
     // Wakes at the moment the child ends; where the kernel has none of it, every 5 ms.
     const int ended = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
     int status = 0;
+    rusage usage{};
     while (true) {
-        const pid_t done = ::waitpid(child, &status, WNOHANG);
+        const pid_t done = ::wait4(child, &status, WNOHANG, &usage);
         if (done == child || (done < 0 && errno != EINTR)) break;
         if (stop_requested()) ::kill(child, SIGTERM);
         run.peak_bytes = std::max(run.peak_bytes, peak_of(child));
@@ -78,6 +80,10 @@ ChildRun run_self(const std::vector<std::string>& args, const std::string& log) 
         ::poll(&watch, ended >= 0 ? 1 : 0, 5);
     }
     run.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const auto seconds = [](const timeval& t) {
+        return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+    };
+    run.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
     if (ended >= 0) ::close(ended);
     throw_if_stopped();
     run.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

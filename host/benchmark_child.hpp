@@ -11,6 +11,7 @@ namespace xpcs {
 struct ChildRun {
     int status = 0;  ///< exit status; 128 + signal if it was killed
     double wall_s = 0;
+    double cpu_s = 0;              ///< of all its threads, user and system
     std::uint64_t peak_bytes = 0;  ///< resident; looked at every 5 ms
 };
 

@@ -60,26 +60,28 @@ std::string rate(double per_s) {
 
 std::string row_of(const BenchmarkRun& run, const MachineLimits& limits) {
     const double n = run.threads;
-    return fmt::format("{:<28} {:<6} {:<4} {:>3} {:>6.2f} {:>6.2f} {:>7.2f} {:>6.2f} {:>7.2f} "
-                       "{:>6.2f} {:>6.2f} {:>7.2f} {:>8} {:>8} {:>8} {:>6.2f} {:>4.0f} % {}\n",
-                       run.set.name,
-                       run.engine,
-                       run.device.substr(0, 4) == "cpu " ? "cpu" : run.device.substr(0, 4),
-                       run.threads,
-                       run.stage("start"),
-                       run.stage("read"),
-                       run.one_thread.decode_s / n,
-                       run.one_thread.sort_s / n,
-                       run.stage("correlate"),
-                       run.stage("reduce"),
-                       run.stage("write"),
-                       run.wall_s,
-                       rate(static_cast<double>(run.events) / run.wall_s),
-                       rate(run.samples / run.wall_s),
-                       rate(static_cast<double>(run.raw_bytes) / run.wall_s),
-                       static_cast<double>(run.peak_bytes) / static_cast<double>(1U << 30),
-                       100 * bound_of(run, limits).seconds / run.wall_s,
-                       bound_of(run, limits).name);
+    return fmt::format(
+        "{:<28} {:<6} {:<4} {:>3} {:>6.2f} {:>6.2f} {:>7.2f} {:>6.2f} {:>7.2f} "
+        "{:>6.2f} {:>6.2f} {:>7.2f} {:>6.2f} {:>8} {:>8} {:>8} {:>6.2f} {:>4.0f} % {}\n",
+        run.set.name,
+        run.engine,
+        run.device.substr(0, 4) == "cpu " ? "cpu" : run.device.substr(0, 4),
+        run.threads,
+        run.stage("start"),
+        run.stage("read"),
+        run.one_thread.decode_s / n,
+        run.one_thread.sort_s / n,
+        run.stage("correlate"),
+        run.stage("reduce"),
+        run.stage("write"),
+        run.wall_s,
+        run.cpu_s,
+        rate(static_cast<double>(run.events) / run.wall_s),
+        rate(run.samples / run.wall_s),
+        rate(static_cast<double>(run.raw_bytes) / run.wall_s),
+        static_cast<double>(run.peak_bytes) / static_cast<double>(1U << 30),
+        100 * bound_of(run, limits).seconds / run.wall_s,
+        bound_of(run, limits).name);
 }
 
 json stage_json(const BenchmarkRun& run) {
@@ -101,6 +103,7 @@ json run_json(const BenchmarkRun& run, const MachineLimits& limits) {
     out["device"] = run.device;
     out["threads"] = run.threads;
     out["wall_s"] = run.wall_s;
+    out["cpu_s"] = run.cpu_s;
     out["stages_s"] = stage_json(run);
     out["decode_one_thread_s"] = run.one_thread.decode_s;
     out["sort_one_thread_s"] = run.one_thread.sort_s;
@@ -123,7 +126,7 @@ json run_json(const BenchmarkRun& run, const MachineLimits& limits) {
 std::string to_text(const BenchmarkReport& report) {
     std::string out =
         fmt::format("{:<28} {:<6} {:<4} {:>3} {:>6} {:>6} {:>7} {:>6} {:>7} {:>6} {:>6} "
-                    "{:>7} {:>8} {:>8} {:>8} {:>6} {}\n",
+                    "{:>7} {:>6} {:>8} {:>8} {:>8} {:>6} {}\n",
                     "data",
                     "engine",
                     "dev",
@@ -136,6 +139,7 @@ std::string to_text(const BenchmarkReport& report) {
                     "reduce",
                     "write",
                     "wall s",
+                    "cpu s",
                     "events/s",
                     "sampl./s",
                     "bytes/s",

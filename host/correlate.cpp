@@ -16,6 +16,7 @@
 
 #include <iostream>
 #include <new>
+#include <optional>
 
 namespace xpcs {
 
@@ -29,15 +30,20 @@ std::string run_one(const RunConfig& config, const std::string& raw, Summary& su
         return "";
     }
     Log::info(setup.headline());
-    ResultFile file(config, setup.base, setup.result.metadata.file);
-    run_multitau(setup, file);
+    std::optional<ResultFile> file;
+    if (!config.follow) file.emplace(config, setup.base, setup.result.metadata.file);
+    run_multitau(setup, file ? &*file : nullptr);
     RunResult& result = setup.result;
+    if (config.follow) {
+        finish_setup(setup);
+        file.emplace(config, setup.base, result.metadata.file);
+    }
     result.warnings = Log::warnings();
 
     StageClock clock(result.stage_s);
-    file.write(result);
+    file->write(result);
     throw_if_stopped();
-    const std::string path = file.commit();
+    const std::string path = file->commit();
     clock.lap("write");
     Log::info(run_report(result));
     summary.done(result, path);
@@ -74,7 +80,10 @@ int run_correlate(const RunConfig& config) {
     Summary summary(config);
     int first_failure = 0;
     std::vector<std::string> done;
-    for (const std::string& raw : config.raw) {
+    // A series of files is one run under the name of its first file.
+    const std::vector<std::string> runs =
+        config.series ? std::vector{config.raw.front()} : config.raw;
+    for (const std::string& raw : runs) {
         Log::clear_warnings();
         std::string path;
         const Failure failure = attempt([&] { path = run_one(config, raw, summary); });

@@ -162,6 +162,10 @@ Metadata Loader::load() {
 
 }  // namespace
 
+std::string own_metadata(const std::string& raw) {
+    return (fs::path(raw).parent_path() / (stem_of(raw) + std::string(file_suffix))).string();
+}
+
 std::string find_metadata(const std::string& raw, const std::string& given) {
     const auto held = h5::lock();
     std::error_code error;
@@ -170,7 +174,7 @@ std::string find_metadata(const std::string& raw, const std::string& given) {
         throw Error(ExitCode::no_input, "metadata " + printable(given) + ": no such file");
     }
     fs::path directory = fs::path(raw).parent_path();
-    const std::string own = (directory / (stem_of(raw) + std::string(file_suffix))).string();
+    const std::string own = own_metadata(raw);
     if (fs::is_regular_file(own, error)) return own;
 
     if (directory.empty()) directory = ".";

@@ -22,6 +22,9 @@ struct Metadata {
 /// that lists the candidates. `given` (from --metadata) wins.
 std::string find_metadata(const std::string& raw, const std::string& given);
 
+/// The first name above, whether the file is there or not.
+std::string own_metadata(const std::string& raw);
+
 /// Reads what a run needs; accepts scalars, (1,), (1,1), float or integer, byte or UTF-8 strings.
 Metadata load_metadata(const std::string& path);
 

@@ -8,6 +8,7 @@
 #include "host/progress.hpp"
 #include "host/stop.hpp"
 #include "host/text.hpp"
+#include "host/twotime_run.hpp"
 #include "kernels/hot_pixels.hpp"
 #include "kernels/multitau.hpp"
 #include "kernels/reduce.hpp"
@@ -47,7 +48,7 @@ struct Gathered {
 
 class MultitauRun {
   public:
-    MultitauRun(RunSetup& setup, ResultFile& file)
+    MultitauRun(RunSetup& setup, ResultFile* file)
         : setup_(setup), result_(setup.result), file_(file) {}
     void run();
 
@@ -56,6 +57,9 @@ class MultitauRun {
     void settle_frames(const ReadResult& read);
     void note_counts(const ReadResult& read);
     void add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const;
+    bool normalises() const {
+        return result_.config.normalize_frame && has_multitau(result_.config.type);
+    }
     void make_weights();
     void exclude_overflow(const ReadResult& read);
     void exclude_hot(const std::vector<std::uint64_t>& photons);
@@ -63,6 +67,8 @@ class MultitauRun {
     void for_each_range(const Visit& visit);
     void survey();
     void correlate(const ReadResult& read);
+    void gather(MultitauSums&& sums, std::chrono::steady_clock::time_point start);
+    void two_times(const PixelSeries* series);
     void passes();
     void finish();
     void judge_counts();
@@ -71,12 +77,12 @@ class MultitauRun {
 
     RunSetup& setup_;
     RunResult& result_;
-    ResultFile& file_;
+    ResultFile* file_;  ///< for -G and two-time maps
     Gathered all_;
     FrameMap map_;
     std::optional<FrameWeights> weights_;
     std::vector<std::uint64_t> normalising_photons_;
-    double read_s_ = 0, correlate_s_ = 0;
+    double read_s_ = 0, correlate_s_ = 0, twotime_s_ = 0;
 };
 
 double since(std::chrono::steady_clock::time_point start) {
@@ -102,6 +108,7 @@ void MultitauRun::settle_frames(const ReadResult& read) {
     if (result_.source.sparse && read.decode.records == 0) {
         throw Error(ExitCode::data, result_.raw + ": no events");
     }
+    result_.frame_times = read.times;
     const std::int64_t n = frames_in_file(c, result_.source, read.decode.last_frame);
     result_.frames = select_frames(n, c.begin_frame, c.end_frame, c.stride_frame, c.avg_frame);
     map_ = {result_.frames.begin,
@@ -110,7 +117,14 @@ void MultitauRun::settle_frames(const ReadResult& read) {
             result_.frames.n_frames};
     all_.frame_photons.assign(static_cast<std::size_t>(map_.n_frames), 0);
     all_.excluded.assign(static_cast<std::size_t>(setup_.partition.n_kept()), 0);
-    all_.segments = plan_segments(map_.n_frames);
+    all_.segments =
+        has_multitau(c.type) ? plan_segments(map_.n_frames) : plan_twotime_segments(map_.n_frames);
+    if (all_.segments.n_segments == 0) {
+        Log::warning(fmt::format("{}: {} frames; the ten segments of the scattering curve are left "
+                                 "out below 10 frames",
+                                 result_.raw,
+                                 map_.n_frames));
+    }
 }
 
 /// Counts of the file, which every pass sees again, and those of the pixels of this pass.
@@ -135,7 +149,7 @@ void MultitauRun::add_frames(const ReadResult& read, std::vector<std::uint64_t>&
 }
 
 void MultitauRun::make_weights() {
-    if (!result_.config.normalize_frame) return;
+    if (!normalises()) return;
     weights_ = make_frame_weights(normalising_photons_);
     const auto empty = static_cast<std::int64_t>(
         std::count(normalising_photons_.begin(), normalising_photons_.end(), 0U));
@@ -213,7 +227,7 @@ void MultitauRun::survey() {
         for_each_range([&](const ReadResult& read) { read.series.add_pixel_photons(photons); });
         exclude_hot(photons);
     }
-    if (!result_.config.normalize_frame) return;
+    if (!normalises()) return;
     normalising_photons_.assign(all_.frame_photons.size(), 0);
     for_each_range([&](ReadResult& read) {
         read.series.remove_from_frames(all_.excluded);
@@ -225,6 +239,11 @@ void MultitauRun::survey() {
 void MultitauRun::correlate(const ReadResult& read) {
     const auto start = std::chrono::steady_clock::now();
     const RunConfig& config = result_.config;
+    if (!has_multitau(config.type)) {
+        gather(count_photons(read.series, map_, all_.excluded, all_.segments, config.threads),
+               start);
+        return;
+    }
     MultitauRequest request;
     request.frames = map_;
     request.weights = weights_ ? &*weights_ : nullptr;
@@ -238,7 +257,7 @@ void MultitauRun::correlate(const ReadResult& read) {
         if (!all_.bands) {
             const int n_lags = make_lag_ladder(map_.n_frames).n_lags();
             all_.bands.emplace(
-                file_.unnormalized(n_lags, setup_.partition.rows, setup_.partition.cols),
+                file_->unnormalized(n_lags, setup_.partition.rows, setup_.partition.cols),
                 setup_.partition,
                 n_lags);
         }
@@ -251,7 +270,10 @@ void MultitauRun::correlate(const ReadResult& read) {
         throw_if_stopped();
         progress.set_fraction(static_cast<double>(pixels += n) / n_kept);
     };
-    MultitauSums sums = multitau(read.series, request, setup_.device);
+    gather(multitau(read.series, request, setup_.device), start);
+}
+
+void MultitauRun::gather(MultitauSums&& sums, std::chrono::steady_clock::time_point start) {
     if (all_.sums.pixel_photons.empty()) {
         all_.sums = std::move(sums);
     } else {
@@ -262,7 +284,7 @@ void MultitauRun::correlate(const ReadResult& read) {
 
 void MultitauRun::passes() {
     const bool one_pass = setup_.ranges == 1;
-    if (!one_pass && (result_.config.normalize_frame || result_.config.mask_hot)) survey();
+    if (!one_pass && (normalises() || result_.config.mask_hot)) survey();
     for_each_range([&](ReadResult& read) {
         if (one_pass && result_.config.mask_hot) {
             std::vector<std::uint64_t> photons(all_.excluded.size(), 0);
@@ -278,7 +300,16 @@ void MultitauRun::passes() {
         }
         throw_if_stopped();
         correlate(read);
+        if (one_pass) two_times(&read.series);
     });
+    if (!one_pass) two_times(nullptr);
+}
+
+void MultitauRun::two_times(const PixelSeries* series) {
+    if (result_.config.type == AnalysisType::multitau) return;
+    const auto start = std::chrono::steady_clock::now();
+    run_twotime(setup_, map_, all_.excluded, series, *file_);
+    twotime_s_ += since(start);
 }
 
 void MultitauRun::run() {
@@ -305,6 +336,7 @@ void MultitauRun::run() {
     }
     result_.stage_s.emplace_back("read", read_s_);
     result_.stage_s.emplace_back("correlate", correlate_s_);
+    if (twotime_s_ > 0) result_.stage_s.emplace_back("two-time", twotime_s_);
     StageClock reduce_clock(result_.stage_s);
     finish();
     reduce_clock.lap("reduce");
@@ -313,8 +345,10 @@ void MultitauRun::run() {
 void MultitauRun::finish() {
     if (all_.bands) all_.bands->finish();
     const Partition& partition = setup_.partition;
-    result_.one_time = reduce(all_.sums.whole, partition);
-    if (result_.config.num_partial_g2 > 0) {
+    if (has_multitau(result_.config.type)) {
+        result_.one_time = reduce(all_.sums.whole, partition);
+    }
+    if (result_.config.num_partial_g2 > 0 && has_multitau(result_.config.type)) {
         result_.partial = reduce_partial(all_.sums, partition);
     }
     result_.scattering = make_scattering(
@@ -478,7 +512,7 @@ void MultitauRun::unmask_in_qmap() {
 
 }  // namespace
 
-void run_multitau(RunSetup& setup, ResultFile& file) {
+void run_multitau(RunSetup& setup, ResultFile* file) {
     MultitauRun(setup, file).run();
 }
 

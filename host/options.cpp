@@ -63,14 +63,6 @@ std::vector<std::string> read_list(const std::string& path) {
     return names;
 }
 
-void refuse_types_to_come(const RunConfig& config) {
-    if (config.type != AnalysisType::multitau) {
-        throw Error(ExitCode::usage,
-                    "--type " + to_string(config.type) +
-                        " is not available in this version; allowed is Multitau");
-    }
-}
-
 }  // namespace
 
 RunConfig parse_options(const std::vector<std::string>& args) {
@@ -96,7 +88,6 @@ RunConfig parse_correlate(const std::vector<std::string>& args) {
         config.raw = read_list(config.raw.front());
     }
     check_config(config);
-    refuse_types_to_come(config);
     return config;
 }
 

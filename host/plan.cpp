@@ -79,6 +79,7 @@ std::string plan_text(const Plan& plan) {
         plan.frame_time_s > 0 ? fmt::format("{:.6g} s", plan.frame_time_s) : "unknown");
     add(out, "pixels kept", std::to_string(plan.pixels_kept));
     add(out, "bins", fmt::format("{} static, {} dynamic", plan.n_static, plan.n_dynamic));
+    if (!plan.analysis.empty()) add(out, "analysis", plan.analysis);
     add(out, "lags", lags_text(plan));
     add(out, "engine", plan.engine);
     add(out, "device", plan.device);

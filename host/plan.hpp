@@ -21,6 +21,7 @@ struct Plan {
     std::int64_t pixels_kept = 0;
     std::uint32_t n_static = 0, n_dynamic = 0;
     std::vector<std::int64_t> lags;  ///< frames after stride and averaging
+    std::string analysis;            ///< in words
     std::string engine;
     std::string device;
     std::uint64_t host_memory_bytes = 0;

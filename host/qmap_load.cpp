@@ -2,6 +2,7 @@
 // Reading a q-map file that somebody else made: nothing in it is believed.
 #include "host/errors.hpp"
 #include "host/qmap_file.hpp"
+#include "host/qmap_older.hpp"
 #include "host/text.hpp"
 
 #include <algorithm>
@@ -28,7 +29,7 @@ class Loader {
         qmap_.warnings.push_back("q-map " + printable(path_) + ": " + what);
     }
 
-    void require_layout() const;
+    void require_layout();
     std::string older_layout() const;
     bool has(const std::string& name) const { return h5::exists(file_.id(), "/qmap/" + name); }
     h5::Dataset required(const std::string& name) const;
@@ -66,9 +67,14 @@ std::string Loader::older_layout() const {
     return "";
 }
 
-void Loader::require_layout() const {
+void Loader::require_layout() {
     const bool current = h5::is_group(file_.id(), "/qmap") && has("dynamic_roi_map");
     if (current) return;
+    if (auto translated = translate_older_qmap(file_)) {
+        warn("is " + translated->layout + ", read as the present one");
+        file_ = std::move(translated->file);
+        return;
+    }
     const std::string older = older_layout();
     if (!older.empty()) {
         fail("is " + older + "; the layout with /qmap/dynamic_roi_map is expected");

@@ -13,11 +13,11 @@ namespace {
 
 namespace rp = result_path;
 
-std::string missing_path(hid_t file, bool multitau, bool twotime) {
+std::string missing_path(hid_t file, bool multitau, bool twotime, bool band) {
     for (const ResultPath& path : rp::all) {
-        const bool needed = path.needed == Needed::always ||
-                            (path.needed == Needed::multitau && multitau) ||
-                            (path.needed == Needed::twotime && twotime);
+        const bool needed =
+            path.needed == Needed::always || (path.needed == Needed::multitau && multitau) ||
+            (path.needed == Needed::twotime && twotime) || (path.needed == Needed::band && band);
         if (needed && !h5::exists(file, path.path)) {
             return path.path;
         }
@@ -41,7 +41,8 @@ std::string fault_of(const std::string& path) {
     const hid_t id = file.id();
     const bool multitau = h5::is_dataset(id, rp::g2.path);
     const bool twotime = has_twotime_group(file);
-    if (!multitau && !twotime) {
+    const bool band = h5::is_group(id, rp::band.path);
+    if (!multitau && !twotime && !band) {
         return std::string("neither ") + rp::g2.path + " nor " + rp::twotime_maps.path;
     }
     const h5::Group group = h5::open_group(id, rp::xpcs.path);
@@ -54,7 +55,7 @@ std::string fault_of(const std::string& path) {
     if (!part.empty()) {
         return part;
     }
-    const std::string missing = missing_path(id, multitau, twotime);
+    const std::string missing = missing_path(id, multitau, twotime, band);
     if (!missing.empty()) {
         return missing + " is missing";
     }
@@ -79,7 +80,8 @@ bool has_twotime_group(const h5::File& file) {
 
 bool looks_like_result(const h5::File& file) {
     const hid_t id = file.id();
-    if (h5::is_dataset(id, rp::g2.path) || has_twotime_group(file)) {
+    if (h5::is_dataset(id, rp::g2.path) || has_twotime_group(file) ||
+        h5::is_group(id, rp::band.path)) {
         return true;
     }
     const ExchangePaths old = exchange_paths(id);

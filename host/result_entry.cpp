@@ -246,6 +246,8 @@ bool file_holds(const QMap& used) {
         return false;
     }
     try {
+        // A q-map of an older layout is stored as the present one.
+        if (!h5::exists(h5::open_file(used.file).id(), "/qmap/dynamic_roi_map")) return false;
         return qmap_hash(load_qmap(used.file)) == qmap_hash(used);
     } catch (const Error&) {
         return false;

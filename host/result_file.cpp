@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/result_file.hpp"
 
+#include "host/chunk_writer.hpp"
 #include "host/claimed_file.hpp"
 #include "host/errors.hpp"
 #include "host/h5.hpp"
@@ -10,6 +11,7 @@
 #include "host/result_write.hpp"
 #include "host/text.hpp"
 #include "host/version.hpp"
+#include "kernels/twotime.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -223,13 +225,46 @@ UnnormalizedSink& ResultFile::unnormalized(int n_lags, std::int64_t rows, std::i
     return *state_->sink;
 }
 
+std::unique_ptr<ChunkWriter> ResultFile::twotime_map(std::size_t k, std::int64_t n_frames) {
+    const auto T = static_cast<hsize_t>(n_frames);
+    const auto side = static_cast<hsize_t>(twotime_tile_side(n_frames));
+    auto map = std::make_unique<ChunkWriter>(
+        state_->file.id(), twotime_map_path(k), h5::Shape{T, T}, h5::Shape{side, side});
+    h5::describe(map->dataset().id(), rp::twotime_map.unit, rp::twotime_map.description);
+    return map;
+}
+
+std::size_t band_chunk(std::int64_t n_blocks) {
+    return static_cast<std::size_t>(std::min<std::int64_t>(n_blocks, std::int64_t{1} << 16));
+}
+
+std::unique_ptr<ChunkWriter> ResultFile::band_level(const BandLevel& level, std::size_t n_bins) {
+    auto map = std::make_unique<ChunkWriter>(
+        state_->file.id(),
+        band_level_path(level.level) + "/correlation",
+        h5::Shape{n_bins, level.channels.size(), static_cast<hsize_t>(level.n_blocks)},
+        h5::Shape{1, 1, band_chunk(level.n_blocks)});
+    h5::describe(map->dataset().id(), "", "C of bin, channel and block; NaN where there is none");
+    return map;
+}
+
 void ResultFile::write(const RunResult& result) {
     const hid_t file = state_->file.id();
     try {
         complete_entry(file, result);
         write_qmap(file, result);
-        write_multitau(file, result);
-        write_config(file, result, rp::multitau_config.path);
+        if (has_multitau(result.config.type)) {
+            write_multitau(file, result);
+            write_config(file, result, rp::multitau_config.path);
+        }
+        if (result.two_time) {
+            write_twotime(file, result);
+            write_config(file, result, rp::twotime_config.path);
+        }
+        if (result.band) {
+            write_band(file, result);
+            write_config(file, result, rp::band_config.path);
+        }
         write_scattering(file, result);
         write_provenance(file, result);
     } catch (const Error& error) {

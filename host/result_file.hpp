@@ -10,6 +10,8 @@
 
 namespace xpcs {
 
+class ChunkWriter;
+
 /// Checks, before any data is read, that the output directory exists (it is created) and can be
 /// written. Throws Error (cannot_create).
 void prepare_output_directory(const std::string& directory);
@@ -35,6 +37,9 @@ class UnnormalizedSink {
     virtual void write_rows(std::int64_t first_row, std::int64_t n_rows, const float* values) = 0;
 };
 
+/// Blocks in a chunk of a level of multi-tau two-time.
+std::size_t band_chunk(std::int64_t n_blocks);
+
 /// A result that is being written under a hidden name in the output directory.
 class ResultFile {
   public:
@@ -51,6 +56,13 @@ class ResultFile {
 
     /// For -G, before write(): creates the dataset. Owned by this object.
     UnnormalizedSink& unnormalized(int n_lags, std::int64_t rows, std::int64_t cols);
+
+    /// The k-th two-time map (from 1), T x T, in chunks of one tile; close it before write().
+    std::unique_ptr<ChunkWriter> twotime_map(std::size_t k, std::int64_t n_frames);
+
+    /// Values of a level of multi-tau two-time, [n_bins][channels][n_blocks], in chunks of
+    /// band_chunk blocks; close it before write().
+    std::unique_ptr<ChunkWriter> band_level(const BandLevel& level, std::size_t n_bins);
 
     void write(const RunResult& result);
 

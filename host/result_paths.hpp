@@ -4,7 +4,7 @@
 //
 // Symbols of shapes: n_tau lags, n_dq dynamic bins (= length of dynamic_index_mapping), n_sq static
 // bins (= length of static_index_mapping), T frames after selection, H x W detector pixels, n_seg
-// segments, n_b bins processed by two-time.
+// segments, n_b bins processed by two-time, n_band lags of multi-tau two-time.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 namespace xpcs {
 
 /// When a complete result must hold the path.
-enum class Needed { always, multitau, twotime, optional };
+enum class Needed { always, multitau, twotime, band, optional };
 
 struct ResultPath {
     const char* path = "";
@@ -152,6 +152,16 @@ inline constexpr ResultPath intensity{"/xpcs/spatial_mean/intensity_vs_time",
                                       "counts/frame/pixel",
                                       "row 0 frame number, row 1 mean counts per used pixel",
                                       Needed::always};
+inline constexpr ResultPath timestamp_clock{"/xpcs/spatial_mean/timestamp_clock",
+                                            "2,T_raw",
+                                            "f64",
+                                            "s",
+                                            "row 0 raw frame, row 1 its elapsed time (IMM)"};
+inline constexpr ResultPath timestamp_tick{"/xpcs/spatial_mean/timestamp_tick",
+                                           "2,T_raw",
+                                           "f64",
+                                           "",
+                                           "row 0 raw frame, row 1 its clock tick (IMM)"};
 
 inline constexpr ResultPath twotime{
     "/xpcs/twotime", "", "group", "", "two-time correlation", Needed::twotime};
@@ -190,6 +200,74 @@ inline constexpr ResultPath twotime_avg_frame{
     "/xpcs/twotime/config/avg_frame", "", "i64", "frames", "frames averaged into one"};
 inline constexpr ResultPath twotime_stride_frame{
     "/xpcs/twotime/config/stride_frame", "", "i64", "frames", "every stride-th frame is used"};
+inline constexpr ResultPath twotime_empty_frames{
+    "/xpcs/twotime/empty_frames", "n_b", "i64", "frames", "frames without a count: NaN in the map"};
+
+inline constexpr ResultPath band{"/xpcs/twotime_multitau",
+                                 "",
+                                 "group",
+                                 "",
+                                 "two-time correlation whose resolution falls with the lag",
+                                 Needed::band};
+inline constexpr ResultPath band_level{
+    "/xpcs/twotime_multitau/level_",
+    "",
+    "group",
+    "",
+    "level_00 ...: correlation (n_b, channels, blocks), channels, lag, lag_time, age, age_offset"};
+inline constexpr ResultPath band_bins{"/xpcs/twotime_multitau/processed_bins",
+                                      "n_b",
+                                      "i32",
+                                      "",
+                                      "dynamic label of each bin",
+                                      Needed::band};
+inline constexpr ResultPath band_bins_natural{"/xpcs/twotime_multitau/processed_bins_natural",
+                                              "n_b",
+                                              "i32",
+                                              "",
+                                              "natural index of each bin, from 0"};
+inline constexpr ResultPath band_delay_list{"/xpcs/twotime_multitau/delay_list",
+                                            "n_band",
+                                            "i64",
+                                            "frames",
+                                            "lags of all levels, ascending",
+                                            Needed::band};
+inline constexpr ResultPath band_delay_time{"/xpcs/twotime_multitau/delay_time",
+                                            "n_band",
+                                            "f64",
+                                            "s",
+                                            "the same in seconds; NaN if no frame time"};
+inline constexpr ResultPath band_g2{"/xpcs/twotime_multitau/normalized_g2",
+                                    "n_band,n_b",
+                                    "f32",
+                                    "",
+                                    "mean over the ages",
+                                    Needed::band};
+inline constexpr ResultPath band_g2_err{"/xpcs/twotime_multitau/normalized_g2_err",
+                                        "n_band,n_b",
+                                        "f32",
+                                        "",
+                                        "standard deviation over the ages / sqrt(n_values)"};
+inline constexpr ResultPath band_n_values{"/xpcs/twotime_multitau/n_values",
+                                          "n_band,n_b",
+                                          "i64",
+                                          "",
+                                          "ages averaged over; those without counts are left out"};
+inline constexpr ResultPath band_depth{
+    "/xpcs/twotime_multitau/depth", "", "i64", "", "levels have lags of up to 2^depth - 1 blocks"};
+inline constexpr ResultPath band_config{"/xpcs/twotime_multitau/config",
+                                        "",
+                                        "group",
+                                        "",
+                                        "options of the run, one scalar each",
+                                        Needed::band};
+inline constexpr ResultPath band_avg_frame{
+    "/xpcs/twotime_multitau/config/avg_frame", "", "i64", "frames", "frames averaged into one"};
+inline constexpr ResultPath band_stride_frame{"/xpcs/twotime_multitau/config/stride_frame",
+                                              "",
+                                              "i64",
+                                              "frames",
+                                              "every stride-th frame is used"};
 inline constexpr ResultPath file_list{
     "/xpcs/average/file_list", "n", "str", "", "results that were averaged"};
 
@@ -286,6 +364,8 @@ inline constexpr std::array all{entry,
                                 scattering_1d_segments,
                                 spatial_mean,
                                 intensity,
+                                timestamp_clock,
+                                timestamp_tick,
                                 twotime,
                                 twotime_maps,
                                 twotime_map,
@@ -297,6 +377,20 @@ inline constexpr std::array all{entry,
                                 twotime_config,
                                 twotime_avg_frame,
                                 twotime_stride_frame,
+                                twotime_empty_frames,
+                                band,
+                                band_level,
+                                band_bins,
+                                band_bins_natural,
+                                band_delay_list,
+                                band_delay_time,
+                                band_g2,
+                                band_g2_err,
+                                band_n_values,
+                                band_depth,
+                                band_config,
+                                band_avg_frame,
+                                band_stride_frame,
                                 file_list,
                                 provenance,
                                 prov_program,
@@ -350,6 +444,12 @@ inline std::string twotime_map_path(std::size_t k) {
         digits.insert(0, 5 - digits.size(), '0');
     }
     return result_path::twotime_map.path + digits;
+}
+
+/// Group of a level of multi-tau two-time.
+inline std::string band_level_path(int level) {
+    return result_path::band_level.path + std::string(level < 10 ? "0" : "") +
+           std::to_string(level);
 }
 
 /// Last component of a path.

@@ -244,7 +244,8 @@ ResultReader::ResultReader(const std::string& path) : file_(h5::open_file(path))
                     "'" + printable(path) + "': no result: neither " + rp::g2.path + " nor " +
                         rp::twotime_maps.path + " nor an older layout");
     }
-    const bool current = h5::is_dataset(file_.id(), rp::g2.path) || has_twotime_group(file_);
+    const bool current = h5::is_dataset(file_.id(), rp::g2.path) || has_twotime_group(file_) ||
+                         h5::is_group(file_.id(), rp::band.path);
     current ? read_xpcs() : read_exchange();
 }
 
@@ -259,14 +260,22 @@ void ResultReader::read_xpcs() {
     data_.qmap = read_bins(file, rp::qmap.path);
     data_.qmap.file = data_.path;
     const bool multitau = h5::is_dataset(file, rp::g2.path);
-    data_.stride_frame = positive_integer_if(
-        file, multitau ? rp::multitau_stride_frame.path : rp::twotime_stride_frame.path, 1);
-    data_.avg_frame = positive_integer_if(
-        file, multitau ? rp::multitau_avg_frame.path : rp::twotime_avg_frame.path, 1);
+    data_.has_band = h5::is_group(file, rp::band.path);
+    const bool maps = has_twotime_group(file_);
+    data_.stride_frame = positive_integer_if(file,
+                                             multitau ? rp::multitau_stride_frame.path
+                                             : maps   ? rp::twotime_stride_frame.path
+                                                      : rp::band_stride_frame.path,
+                                             1);
+    data_.avg_frame = positive_integer_if(file,
+                                          multitau ? rp::multitau_avg_frame.path
+                                          : maps   ? rp::twotime_avg_frame.path
+                                                   : rp::band_avg_frame.path,
+                                          1);
     data_.frame_time_s = number_if(file, rp::frame_time.path, 0);
     // This program marks a frame time that nobody knew by a delay_time that is not a number.
     const auto delay_time =
-        multitau ? read_if<double>(file, rp::delay_time.path) : std::vector<double>{};
+        read_if<double>(file, multitau ? rp::delay_time.path : rp::band_delay_time.path);
     data_.frame_time_known = data_.frame_time_s > 0 && std::isfinite(data_.frame_time_s) &&
                              (delay_time.empty() || std::isfinite(delay_time.front()));
     if (multitau) {
@@ -282,6 +291,7 @@ void ResultReader::read_xpcs() {
         data_.analysis_types.emplace_back("Twotime");
         read_two_time(file, data_, map_paths_);
     }
+    if (data_.has_band) data_.analysis_types.emplace_back("TwotimeMultitau");
 }
 
 void ResultReader::read_exchange() {
@@ -387,7 +397,8 @@ std::vector<NamedValue> ResultReader::config() const {
     if (data_.layout != "xpcs") {
         return group(rp::xpcs.path);
     }
-    return group(data_.has_multitau() ? rp::multitau_config.path : rp::twotime_config.path);
+    if (data_.has_multitau()) return group(rp::multitau_config.path);
+    return group(data_.has_twotime() ? rp::twotime_config.path : rp::band_config.path);
 }
 
 std::vector<NamedValue> ResultReader::provenance() const {

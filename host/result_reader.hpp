@@ -80,6 +80,7 @@ struct ResultData {
     std::int64_t avg_frame = 1;
     OneTimeData one_time;
     TwoTimeData two_time;
+    bool has_band = false;          ///< multi-tau two-time, see group("/xpcs/twotime_multitau")
     Matrix scattering_1d;           ///< [rows][n_static]
     Matrix scattering_1d_segments;  ///< [n_segments][n_static]
     std::vector<double> intensity_frame;

@@ -142,6 +142,21 @@ void write_multitau(hid_t file, const RunResult& result) {
     }
 }
 
+static void write_frame_times(hid_t file, const FrameTimes& times) {
+    const std::size_t n = times.clock_s.size();
+    if (n == 0) return;
+    const auto with_frames = [&](const std::vector<double>& values) {
+        std::vector<double> table(2 * n);
+        for (std::size_t k = 0; k < n; ++k) {
+            table[k] = static_cast<double>(times.first_frame) + static_cast<double>(k);
+            table[n + k] = values[k];
+        }
+        return table;
+    };
+    put(file, rp::timestamp_clock, with_frames(times.clock_s), {2, n});
+    put(file, rp::timestamp_tick, with_frames(times.tick), {2, n});
+}
+
 void write_scattering(hid_t file, const RunResult& result) {
     const Scattering& scattering = result.scattering;
     const auto rows = static_cast<std::size_t>(result.qmap.rows);
@@ -168,6 +183,7 @@ void write_scattering(hid_t file, const RunResult& result) {
         intensity[n_frames + t] = static_cast<float>(scattering.intensity[t]);
     }
     put(file, rp::intensity, intensity, {2, n_frames});
+    write_frame_times(file, result.frame_times);
 }
 
 }  // namespace xpcs

@@ -37,6 +37,9 @@ void write_qmap(hid_t file, const RunResult& result);
 void copy_recompressed(hid_t from, const std::string& from_path, hid_t to, const std::string& path);
 
 void write_multitau(hid_t file, const RunResult& result);
+/// The tables of result.two_time and of result.band; the maps are in the file already.
+void write_twotime(hid_t file, const RunResult& result);
+void write_band(hid_t file, const RunResult& result);
 void write_scattering(hid_t file, const RunResult& result);
 
 /// Options as given, with the frame selection as resolved, into `group` (.../config).

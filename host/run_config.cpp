@@ -77,6 +77,19 @@ void add_files(Rows& rows) {
                                   .says("Go without a metadata file; the result gets a minimal "
                                         "/entry group."),
                               &C::no_metadata));
+    rows.push_back(option_row(Row(g, "follow", "", "")
+                                  .is(ValueKind::flag)
+                                  .says("The detector still writes the raw file (Rigaku): wait for "
+                                        "it and take events as they come. The end is told by the "
+                                        "metadata file appearing, by --n-frames, or by "
+                                        "--follow-quiet."),
+                              &C::follow));
+    rows.push_back(option_row(Row(g, "follow-quiet", "", "SECONDS")
+                                  .in("s")
+                                  .above(0)
+                                  .says("A followed file that has not grown for so long is "
+                                        "complete."),
+                              &C::follow_quiet_s));
     rows.push_back(option_row(Row(g, "config", "c", "FILE")
                                   .says("Read options from a JSON or YAML file; its keys are the "
                                         "long names, with _ or -. The command line wins."),
@@ -136,8 +149,10 @@ void add_frames(Rows& rows) {
 void add_analysis(Rows& rows) {
     const std::string g = "Analysis";
     rows.push_back(option_row(Row(g, "type", "t", "TYPE")
-                                  .one_of({"Multitau", "Twotime", "Both"})
-                                  .says("Kind of correlation."),
+                                  .one_of({"Multitau", "Twotime", "Both", "TwotimeMultitau"})
+                                  .says("Kind of correlation; Both is Multitau and Twotime, and "
+                                        "TwotimeMultitau is two-time with a resolution that falls "
+                                        "with the lag, for runs too long for whole maps."),
                               &C::type));
     rows.push_back(option_row(Row(g, "normalize-frame", "nf", "0|1")
                                   .is(ValueKind::boolean)
@@ -152,9 +167,11 @@ void add_analysis(Rows& rows) {
                                   .says("Dynamic bins of the two-time analysis, e.g. 1,2,5-7."),
                               &C::dq_selection));
     rows.push_back(option_row(Row(g, "smooth", "s", "MAP")
-                                  .one_of({"sqmap", "dqmap"})
-                                  .says("Bins that smooth the intensity of the two-time analysis: "
-                                        "static (sqmap) or dynamic (dqmap)."),
+                                  .one_of({"sqmap", "dqmap", "time", "none"})
+                                  .says("What divides the counts in the two-time analysis: the "
+                                        "mean of their static bin (sqmap) or dynamic bin (dqmap) "
+                                        "in the same frame, the mean of their static bin over all "
+                                        "frames (time), or nothing (none)."),
                               &C::smooth));
 }
 
@@ -166,6 +183,16 @@ void add_detector(Rows& rows) {
     rows.push_back(option_row(
         Row(g, "dataset", "", "PATH").says("Dataset in an HDF5 raw file, e.g. /entry/data/data."),
         &C::dataset));
+    rows.push_back(option_row(Row(g, "channel", "", "NAME")
+                                  .says("Channel of a 4-D dataset: its name or its number from 0; "
+                                        "without it the one that the file's default_slice names."),
+                              &C::channel));
+    flag("series", &C::series, "The HDF5 files of -r are one run, in the order given.");
+    rows.push_back(option_row(Row(g, "ftf-bit-order", "", "ORDER")
+                                  .one_of({"low-first", "high-first"})
+                                  .says("Rigaku fast transfer: where in its byte the first of four "
+                                        "pixels lies. No document tells; see docs/formats.md."),
+                              &C::ftf_bit_order));
     rows.push_back(option_row(Row(g, "overflow", "", "SCOPE")
                                   .one_of({"run", "frame"})
                                   .says("What a sample without data (all bits set) excludes: its "
@@ -182,6 +209,9 @@ void add_detector(Rows& rows) {
     flag("allow-missing-module",
          &C::allow_missing_module,
          "Take a file of several modules although some are missing.");
+    flag("allow-truncated",
+         &C::allow_truncated,
+         "Use the complete frames of a file that is cut (IMM).");
     flag("transpose-qmap", &C::transpose_qmap, "Swap rows and columns of the q-map.");
     flag("split-static",
          &C::split_static,
@@ -297,6 +327,14 @@ void check_name_part(const char* option, const std::string& text) {
 
 }  // namespace
 
+bool has_multitau(AnalysisType type) {
+    return type == AnalysisType::multitau || type == AnalysisType::both;
+}
+
+bool has_twotime(AnalysisType type) {
+    return type == AnalysisType::twotime || type == AnalysisType::both;
+}
+
 std::string to_string(AnalysisType type) {
     switch (type) {
     case AnalysisType::multitau:
@@ -305,6 +343,8 @@ std::string to_string(AnalysisType type) {
         return "Twotime";
     case AnalysisType::both:
         return "Both";
+    case AnalysisType::twotime_multitau:
+        return "TwotimeMultitau";
     }
     return "";
 }
@@ -415,11 +455,19 @@ void check_config(const RunConfig& config) {
     check_name_part("--suffix", config.suffix);
     parse_dq_selection(config.dq_selection);
     check_frames(config);
+    if (config.follow && config.type != AnalysisType::multitau) {
+        impossible("--follow and two-time analyses exclude each other: the result begins with the "
+                   "metadata file, which comes last");
+    }
+    if (config.follow && config.save_G2) {
+        impossible("--follow and --save-G2 exclude each other: the result begins with the metadata "
+                   "file, which comes last");
+    }
     if (config.no_metadata && !config.metadata.empty()) {
         impossible("--no-metadata and --metadata '" + printable(config.metadata, 120) +
                    "' exclude each other");
     }
-    if (config.raw.size() > 1 && !config.metadata.empty()) {
+    if (config.raw.size() > 1 && !config.series && !config.metadata.empty()) {
         impossible("--metadata '" + printable(config.metadata, 120) + "' belongs to one run, but " +
                    std::to_string(config.raw.size()) + " raw files are given");
     }

@@ -11,7 +11,7 @@
 
 namespace xpcs {
 
-enum class AnalysisType { multitau, twotime, both };
+enum class AnalysisType { multitau, twotime, both, twotime_multitau };
 enum class EngineChoice { automatic, sparse, dense };
 
 /// Names, meanings and defaults are those of the production correlator where it has the option;
@@ -20,7 +20,7 @@ struct RunConfig {
     std::vector<std::string> raw;                ///< -r --raw; several files are several runs
     std::string qmap;                            ///< -q --qmap
     std::string output = "cluster_results";      ///< -o --output, a directory
-    std::string smooth = "sqmap";                ///< -s --smooth sqmap | dqmap (two-time)
+    std::string smooth = "sqmap";                ///< -s --smooth sqmap | dqmap | time | none
     int gpu_id = -1;                             ///< -i --gpu-id: -1 CPU, -2 automatic, N that GPU
     bool normalize_frame = true;                 ///< -nf --normalize-frame
     std::int64_t begin_frame = 0;                ///< -b, 0-based; negative counts from the end
@@ -47,21 +47,27 @@ struct RunConfig {
     double memory_gib = 0;  ///< --memory, 0 = automatic
     EngineChoice engine = EngineChoice::automatic;  ///< --engine
     std::string metadata;                           ///< --metadata FILE
+    bool follow = false;                            ///< --follow
+    double follow_quiet_s = 10;                     ///< --follow-quiet
     bool no_metadata = false;                       ///< --no-metadata: a minimal /entry is written
     double frame_time_s = 0;                        ///< --frame-time, 0 = from the metadata
     std::int64_t n_frames = 0;                      ///< --n-frames, 0 = from the file
     std::string dataset;                            ///< --dataset PATH (HDF5)
-    bool transpose_qmap = false;                    ///< --transpose-qmap
-    bool split_static = false;                      ///< --split-static
-    bool strict = false;                            ///< --strict: trailing bytes are an error
-    bool mask_hot = false;                          ///< --mask-hot
-    bool drop_bad_index = false;                    ///< --drop-bad-index
-    bool allow_missing_module = false;              ///< --allow-missing-module (3M)
-    std::string overflow = "run";     ///< --overflow run | frame: scope of a no-data sample
-    std::string summary;              ///< --summary FILE
-    std::string progress = "auto";    ///< --progress auto | always | never
-    std::string log_level = "info";   ///< --log-level debug | info | warning | error
-    std::string log_format = "text";  ///< --log-format text | json
+    bool series = false;  ///< --series: the files of -r are one run, in order (HDF5)
+    std::string channel;  ///< --channel NAME (4-D HDF5)
+    std::string ftf_bit_order = "low-first";  ///< --ftf-bit-order (Rigaku fast transfer)
+    bool transpose_qmap = false;              ///< --transpose-qmap
+    bool split_static = false;                ///< --split-static
+    bool strict = false;                      ///< --strict: trailing bytes are an error
+    bool mask_hot = false;                    ///< --mask-hot
+    bool drop_bad_index = false;              ///< --drop-bad-index
+    bool allow_missing_module = false;        ///< --allow-missing-module (3M)
+    bool allow_truncated = false;             ///< --allow-truncated (IMM)
+    std::string overflow = "run";             ///< --overflow run | frame: scope of a no-data sample
+    std::string summary;                      ///< --summary FILE
+    std::string progress = "auto";            ///< --progress auto | always | never
+    std::string log_level = "info";           ///< --log-level debug | info | warning | error
+    std::string log_format = "text";          ///< --log-format text | json
 
     bool operator==(const RunConfig&) const = default;
 };
@@ -84,6 +90,10 @@ std::string device_of(const RunConfig& config);
 /// Dynamic labels of a selection like "1,2,5-7", ascending, each once; empty for "all". Throws
 /// Error (usage).
 std::vector<std::int64_t> parse_dq_selection(const std::string& text);
+
+/// Whether the type has a multi-tau part, and a two-time part with maps.
+bool has_multitau(AnalysisType type);
+bool has_twotime(AnalysisType type);
 
 std::string to_string(AnalysisType type);
 std::string to_string(EngineChoice engine);

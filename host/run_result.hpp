@@ -7,6 +7,7 @@
 #include "host/readers/frame_source.hpp"
 #include "host/run_config.hpp"
 #include "kernels/results.hpp"
+#include "kernels/twotime_multitau.hpp"
 
 #include <cstdint>
 #include <map>
@@ -70,6 +71,27 @@ struct HotPixel {
     double share_of_bin = 0;  ///< of the counts of its dynamic bin
 };
 
+/// What the two-time analysis leaves besides its maps. Columns are the processed bins, in order.
+struct TwotimeTable {
+    std::vector<std::int32_t> labels;   ///< [n_b] dynamic label of each map
+    std::vector<std::int32_t> natural;  ///< [n_b] natural bin
+    std::int64_t n_frames = 0;
+    std::int64_t segment_frames = 0;         ///< floor(T / 5)
+    std::vector<float> g2;                   ///< [T][n_b]
+    std::vector<float> g2_segments;          ///< [segment_frames][5][n_b]
+    std::vector<std::int64_t> empty_frames;  ///< [n_b] frames without a count
+};
+
+/// The same of the multi-tau two-time analysis.
+struct BandTable {
+    std::vector<std::int32_t> labels, natural;  ///< [n_b]
+    int depth = 0;
+    std::vector<BandLevel> levels;
+    std::vector<std::int64_t> lags;      ///< [n_lags] frames
+    std::vector<float> g2, g2_err;       ///< [n_lags][n_b]
+    std::vector<std::int64_t> n_values;  ///< [n_lags][n_b]
+};
+
 struct RunResult {
     RunConfig config;
     std::string raw;  ///< this run's raw file as given
@@ -81,6 +103,7 @@ struct RunResult {
     std::vector<std::int64_t> pixels_per_static;  ///< [n_static] kept pixels of each static bin
     FrameSelection frames;
     double frame_time_s = 0;  ///< of one raw frame
+    FrameTimes frame_times;   ///< that came with the raw frames, empty if none did
     std::string engine;       ///< "sparse" or "dense"
     std::string device;       ///< "cpu (2 threads)", "gpu:0 NVIDIA H100 ..."
     std::string host_name;
@@ -91,6 +114,8 @@ struct RunResult {
     std::vector<std::int64_t> pixels_per_dynamic;  ///< [n_dynamic]
     OneTime one_time;
     std::optional<PartialG2> partial;
+    std::optional<TwotimeTable> two_time;
+    std::optional<BandTable> band;
     Scattering scattering;
     std::vector<std::pair<std::string, double>> stage_s;  ///< wall seconds, in order
     std::uint64_t peak_memory_bytes = 0;

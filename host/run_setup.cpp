@@ -4,8 +4,11 @@
 #include "host/errors.hpp"
 #include "host/log.hpp"
 #include "host/memory.hpp"
+#include "host/readers/raw_file.hpp"
 #include "host/result_file.hpp"
+#include "host/stop.hpp"
 #include "host/text.hpp"
+#include "host/twotime_run.hpp"
 #include "kernels/lag_ladder.hpp"
 
 #include <fmt/chrono.h>
@@ -16,6 +19,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <thread>
 
 namespace xpcs {
 
@@ -49,6 +53,12 @@ Metadata metadata_of(const RunConfig& config, const std::string& raw) {
     for (const std::string& warning : metadata.warnings)
         Log::warning(warning);
     return metadata;
+}
+
+/// The file that marks the end of an acquisition; "" if there is to be none.
+std::string expected_metadata(const RunConfig& config, const std::string& raw) {
+    if (config.no_metadata) return "";
+    return config.metadata.empty() ? own_metadata(raw) : config.metadata;
 }
 
 double frame_time_of(const RunConfig& config, const Metadata& metadata) {
@@ -112,6 +122,7 @@ double fixed_bytes(const RunSetup& setup, int threads) {
 struct Estimate {
     std::string engine;
     double series_bytes = 0;
+    double events = 0;
 };
 
 Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
@@ -119,7 +130,8 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
     if (source.sparse) {
         // 4 bytes of every 8-byte record; masked pixels and frames only make it less.
         return {config.engine == EngineChoice::dense ? "dense" : "sparse",
-                static_cast<double>(source.n_bytes) / 2};
+                static_cast<double>(source.n_bytes) / 2,
+                static_cast<double>(source.n_bytes) / 8};
     }
     const DenseProbe probe = probe_dense(setup.read, setup.partition, setup.frames);
     const double samples = static_cast<double>(setup.partition.n_kept()) *
@@ -129,14 +141,24 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
                            : config.engine == EngineChoice::dense;
     setup.read.dense_rows = dense;
     return {dense ? "dense" : "sparse",
-            samples * (dense ? probe.sample_bytes : 4.4 * std::max(probe.occupancy, 1e-4))};
+            samples * (dense ? probe.sample_bytes : 4.4 * std::max(probe.occupancy, 1e-4)),
+            samples * std::max(probe.occupancy, 1e-4)};
 }
 
 void plan_memory(const RunConfig& config, RunSetup& setup) {
     const Estimate estimate = estimate_of(config, setup);
     setup.result.engine = estimate.engine;
     const auto budget = static_cast<double>(memory_budget(config));
-    const double fixed = fixed_bytes(setup, config.threads > 0 ? config.threads : 16);
+    setup.budget_bytes = static_cast<std::uint64_t>(budget);
+    const int threads = config.threads > 0 ? config.threads : 16;
+    const std::int64_t n_frames = setup.result.frames.n_frames;
+    if (config.type != AnalysisType::multitau) {
+        const std::size_t n_bins = selected_bins(config, setup.partition).size();
+        check_twotime_size(config, n_frames, n_bins, budget);
+    }
+    const double fixed =
+        fixed_bytes(setup, threads) +
+        twotime_work_bytes(config, setup.partition, estimate.events, n_frames, threads);
     const double room = budget - fixed;
     const auto tiles = static_cast<double>(n_tiles(setup.partition));
     if (room < estimate.series_bytes / tiles || room <= 0) {
@@ -160,6 +182,20 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
     }
 }
 
+std::string analysis_text(const RunConfig& config, const RunSetup& setup) {
+    const std::string type = to_string(config.type);
+    if (config.type == AnalysisType::multitau) return type;
+    const std::size_t n_bins = selected_bins(config, setup.partition).size();
+    if (!has_twotime(config.type)) return fmt::format("{} of {} bins", type, n_bins);
+    const auto T = static_cast<double>(setup.result.frames.n_frames);
+    return fmt::format("{}, {} maps of {} x {} frames, up to {} on disk",
+                       type,
+                       n_bins,
+                       setup.result.frames.n_frames,
+                       setup.result.frames.n_frames,
+                       gib_text(2 * T * T * static_cast<double>(n_bins)));
+}
+
 void fill_plan(const RunConfig& config, RunSetup& setup) {
     Plan& plan = setup.plan;
     const RunResult& result = setup.result;
@@ -173,11 +209,12 @@ void fill_plan(const RunConfig& config, RunSetup& setup) {
     plan.pixels_kept = setup.partition.n_kept();
     plan.n_static = setup.partition.n_static;
     plan.n_dynamic = setup.partition.n_dynamic;
-    if (result.frames.n_frames >= 2) {
+    if (result.frames.n_frames >= 2 && has_multitau(config.type)) {
         for (const Lag& lag : make_lag_ladder(result.frames.n_frames).lags) {
             plan.lags.push_back(lag.frames);
         }
     }
+    plan.analysis = analysis_text(config, setup);
     plan.engine = result.engine;
     plan.device = result.device;
     plan.output = planned_result_path(config, setup.base);
@@ -238,6 +275,28 @@ std::string RunSetup::headline() const {
                        ranges > 1 ? fmt::format(", in {} passes", ranges) : std::string());
 }
 
+void finish_setup(RunSetup& setup) {
+    RunResult& result = setup.result;
+    const RunConfig& config = result.config;
+    const std::string expected = expected_metadata(config, result.raw);
+    const auto start = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> patience(config.follow_quiet_s);
+    while (!expected.empty() && !file_exists(expected) &&
+           std::chrono::steady_clock::now() - start < patience) {
+        throw_if_stopped();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    result.metadata = metadata_of(config, result.raw);
+    result.frame_time_s = frame_time_of(config, result.metadata);
+    std::vector<std::string> inputs = result.source.files;
+    inputs.push_back(config.qmap);
+    inputs.push_back(result.metadata.file);
+    result.inputs = stat_inputs(inputs);
+    result.source.n_bytes = 0;
+    for (const std::string& file : result.source.files)
+        result.source.n_bytes += RawFile(file).size();
+}
+
 RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     RunSetup setup;
     RunResult& result = setup.result;
@@ -259,13 +318,31 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     setup.read.source.strict = config.strict;
     setup.read.source.drop_bad_index = config.drop_bad_index;
     setup.read.source.allow_missing_module = config.allow_missing_module;
+    setup.read.source.allow_truncated = config.allow_truncated;
+    setup.read.source.channel = config.channel;
+    setup.read.source.ftf_high_first = config.ftf_bit_order == "high-first";
+    if (config.series) {
+        setup.read.source.more_files.assign(config.raw.begin() + 1, config.raw.end());
+    }
     setup.read.threads = config.threads;
     setup.read.progress = config.progress;
+    if (config.follow) {
+        setup.read.source.follow = {true, config.follow_quiet_s, expected_metadata(config, raw)};
+        wait_for_raw(raw);
+    }
     const std::unique_ptr<FrameSource> source = open_frame_source(raw, setup.read.source);
 
-    result.metadata = metadata_of(config, raw);
-    setup.base = result_base(result.metadata.file.empty() ? raw : result.metadata.file);
-    result.frame_time_s = frame_time_of(config, result.metadata);
+    if (config.follow) {
+        if (!source->info().sparse) {
+            throw Error(ExitCode::config,
+                        raw + ": is HDF5; --follow reads growing Rigaku files (.bin) only");
+        }
+        setup.base = result_base(config.metadata.empty() ? raw : config.metadata);
+    } else {
+        result.metadata = metadata_of(config, raw);
+        setup.base = result_base(result.metadata.file.empty() ? raw : result.metadata.file);
+        result.frame_time_s = frame_time_of(config, result.metadata);
+    }
 
     result.qmap = load_qmap(config.qmap);
     if (config.transpose_qmap) transpose(result.qmap);

@@ -36,6 +36,7 @@ struct RunSetup {
     SeriesRange frames;              ///< frames to be read; all tiles
     std::int64_t ranges = 1;         ///< passes over the file, each with a share of the tiles
     std::uint64_t memory_bytes = 0;  ///< budget of a pass
+    std::uint64_t budget_bytes = 0;  ///< of the whole run
     Plan plan;
 
     /// One line: raw file, frames, pixels, bins, engine, device.
@@ -44,6 +45,10 @@ struct RunSetup {
 
 /// Opens and checks everything, decides engine and number of passes. Throws Error.
 RunSetup prepare_run(const RunConfig& config, const std::string& raw);
+
+/// With --follow: what comes with the end of the acquisition, metadata and the sizes of the inputs.
+/// Waits for the metadata file as long as for the raw file. Throws Error (no_input, data).
+void finish_setup(RunSetup& setup);
 
 /// Frames in the file as the run knows them after reading: stated, or the largest seen + 1.
 std::int64_t frames_in_file(const RunConfig& config, const SourceInfo& source, std::int64_t last);

@@ -57,7 +57,7 @@ int default_threads() {
 ReadResult
 read_series(const ReadOptions& options, const Partition& partition, const SeriesRange& range) {
     const std::unique_ptr<FrameSource> source = open_selected(options, range);
-    ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, 0};
+    ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, {}, 0};
     Progress progress("reading", options.progress);
 
     const int threads = options.threads > 0 ? options.threads : default_threads();
@@ -109,6 +109,7 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
                 tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, decode) &
                 tbb::make_filter<Work*, void>(tbb::filter_mode::serial_in_order, append));
     });
+    out.times = source->frame_times();
     return out;
 }
 

@@ -31,6 +31,7 @@ struct SeriesTooLarge {};
 struct ReadResult {
     PixelSeries series;
     DecodeCounts decode;
+    FrameTimes times;        ///< of the frames read, where the format has them
     double read_wait_s = 0;  ///< fetching bytes, summed over the (serial) calls
 };
 

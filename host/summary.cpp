@@ -157,6 +157,11 @@ Json stages_json(const RunResult& r) {
     return out;
 }
 
+std::vector<std::int32_t> two_time_bins(const RunResult& r) {
+    if (r.two_time) return r.two_time->labels;
+    return r.band ? r.band->labels : std::vector<std::int32_t>{};
+}
+
 Json done_json(const RunResult& r, const std::string& result_path) {
     Json out;
     out["raw"] = text_of(r.raw);
@@ -169,6 +174,7 @@ Json done_json(const RunResult& r, const std::string& result_path) {
     out["frames"] = frames_json(r);
     out["bins"] = bins_json(r);
     out["n_lags"] = r.one_time.ladder.lags.size();
+    out["two_time_bins"] = two_time_bins(r);
     out["counts"] = counts_json(r.counts);
     out["dropped"] = dropped_json(r);
     out["hot_pixels"] = hot_pixels_json(r);

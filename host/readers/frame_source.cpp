@@ -5,6 +5,11 @@
 
 namespace xpcs {
 
+const FrameTimes& FrameSource::frame_times() const {
+    static const FrameTimes none;
+    return none;
+}
+
 DecodeCounts& DecodeCounts::operator+=(const DecodeCounts& other) {
     records += other.records;
     zero_count += other.zero_count;

@@ -4,6 +4,7 @@
 // events or frames and may run on many threads at once. Nothing in memory grows with the file.
 #pragma once
 
+#include "host/readers/follow.hpp"
 #include "host/run_config.hpp"
 #include "kernels/array.hpp"
 #include "kernels/events.hpp"
@@ -20,7 +21,7 @@ namespace xpcs {
 
 /// What is known before the events are read.
 struct SourceInfo {
-    std::string format;              ///< "rigaku64", "rigaku3m", "hdf5"
+    std::string format;              ///< "rigaku64", "rigaku3m", "hdf5", "imm", ...
     std::string detected_by;         ///< what decided it, in words (content, then name)
     std::vector<std::string> files;  ///< every file that is read
     std::int64_t rows = 0;           ///< 0 if the file does not say (Rigaku: the q-map decides)
@@ -62,6 +63,13 @@ struct DecodeCounts {
     DecodeCounts& operator+=(const DecodeCounts& other);
 };
 
+/// Time stamps of frames, where the format has them: entry k is of frame first_frame + k.
+struct FrameTimes {
+    std::int64_t first_frame = 0;
+    std::vector<double> clock_s;  ///< IMM: elapsed
+    std::vector<double> tick;     ///< IMM: corecotick
+};
+
 using Chunk = std::variant<EventChunk, DenseChunk>;
 
 class FrameSource {
@@ -90,6 +98,9 @@ class FrameSource {
 
     /// Fraction of the input bytes fetched so far, for progress.
     virtual double fraction_read() const = 0;
+
+    /// Of the frames that next() has passed; empty where the format has none.
+    virtual const FrameTimes& frame_times() const;
 };
 
 struct SourceOptions {
@@ -98,7 +109,13 @@ struct SourceOptions {
     bool strict = false;
     bool drop_bad_index = false;
     bool allow_missing_module = false;
+    bool allow_truncated = false;
+    bool direct_chunks = true;  ///< HDF5: decode chunks here where their filters are known
+    std::vector<std::string> more_files;  ///< HDF5: go on with these, in this order
+    std::string channel;          ///< of a 4-D dataset: name, or number from 0; "" = @default_slice
+    bool ftf_high_first = false;  ///< fast transfer: the first pixel lies in the highest bits
     std::int64_t block_bytes = 1 << 20;  ///< bytes per RawBlock of a sparse file
+    FollowOptions follow;                ///< sparse files that still grow
 };
 
 /// Opens a raw file, by content first, name second. Throws Error (no_input, data).

@@ -2,8 +2,12 @@
 // Which reader a file gets: its content decides, then its name.
 #include "host/errors.hpp"
 #include "host/readers/hdf5_dense.hpp"
+#include "host/readers/hdf5_sparse.hpp"
+#include "host/readers/imm.hpp"
 #include "host/readers/raw_file.hpp"
 #include "host/readers/rigaku64.hpp"
+#include "host/readers/rigaku_ftf.hpp"
+#include "host/readers/ufxc.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +19,7 @@ namespace xpcs {
 
 namespace {
 
-enum class Content { hdf5, imm, timepix, words, unknown };
+enum class Content { hdf5, imm, timepix, ufxc, words, unknown };
 
 bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> suffixes) {
     return std::any_of(suffixes.begin(), suffixes.end(), [&](std::string_view suffix) {
@@ -33,23 +37,6 @@ bool has_hdf5_signature(const RawFile& file) {
         if (std::memcmp(bytes.data(), signature.data(), signature.size()) == 0) return true;
     }
     return false;
-}
-
-/// A 1024-byte IMM header: twelve 0xFF at its end, rows and cols > 0, dlen within them.
-bool has_imm_header(const RawFile& file) {
-    std::array<std::byte, 1024> header;
-    if (file.size() < header.size()) return false;
-    file.read(0, header.data(), header.size());
-    const auto field = [&](std::size_t at) {
-        std::int32_t value = 0;
-        std::memcpy(&value, header.data() + at, sizeof value);
-        return std::int64_t{value};
-    };
-    const bool marked = std::all_of(header.begin() + 1012, header.end(), [](std::byte byte) {
-        return byte == std::byte{0xFF};
-    });
-    const std::int64_t rows = field(108), cols = field(112);
-    return marked && rows > 0 && cols > 0 && field(152) >= 0 && field(152) <= 4 * rows * cols;
 }
 
 bool has_timepix_magic(const RawFile& file) {
@@ -78,9 +65,11 @@ bool plausible_words(const RawFile& file) {
 
 Content content_of(const RawFile& file) {
     if (has_hdf5_signature(file)) return Content::hdf5;
-    if (has_imm_header(file)) return Content::imm;
+    if (looks_like_imm(file)) return Content::imm;
     if (has_timepix_magic(file)) return Content::timepix;
-    return plausible_words(file) ? Content::words : Content::unknown;
+    if (file.path().ends_with(".ufxc") && looks_like_ufxc(file)) return Content::ufxc;
+    if (plausible_words(file)) return Content::words;
+    return looks_like_ufxc(file) ? Content::ufxc : Content::unknown;
 }
 
 [[noreturn]] void not_supported(const std::string& raw, const std::string& format) {
@@ -97,11 +86,26 @@ std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
     const bool named_words = raw.ends_with(".bin") || rigaku3m_module_of(raw) >= 0;
     // A 3M run with missing modules is told as such, whichever module was named.
     if (rigaku3m_module_of(raw) >= 0 && !file_exists(raw)) return open_rigaku3m(raw, options);
+    if (rigaku_ftf_module_of(raw) >= 0 && !file_exists(raw)) return open_rigaku_ftf(raw, options);
     const RawFile file(raw);
     Content content = content_of(file);
     if (content == Content::unknown && (named_words || file.size() == 0)) content = Content::words;
 
-    if (content == Content::imm) not_supported(raw, "an IMM file (header mark at byte 1012)");
+    if (!options.more_files.empty() && content != Content::hdf5) {
+        throw Error(ExitCode::config,
+                    raw + ": --series takes HDF5 files; this one is of another format");
+    }
+    if (content == Content::imm) {
+        SourceInfo found;
+        found.detected_by = "content: IMM frame headers";
+        return open_imm(raw, options, std::move(found));
+    }
+    if (content == Content::ufxc) {
+        SourceInfo found;
+        found.detected_by = "content: plausible UFXC words";
+        if (raw.ends_with(".ufxc")) found.detected_by += "; name ends in .ufxc";
+        return open_ufxc(raw, options, std::move(found));
+    }
     if (content == Content::timepix) not_supported(raw, "a Timepix4 stream (SPIDR4 mark)");
     if (content == Content::unknown) {
         throw Error(ExitCode::data,
@@ -111,9 +115,17 @@ std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
     SourceInfo found;
     if (content == Content::hdf5) {
         found.detected_by = "content: HDF5 signature";
+        if (rigaku_ftf_module_of(raw) >= 0) {
+            found.detected_by += "; name ends in .h5.00N";
+            return open_rigaku_ftf(raw, options, std::move(found));
+        }
         if (!ends_with_any(raw, {".h5", ".hdf", ".hdf5", ".nxs"})) {
             found.warnings.push_back(
                 raw + ": the content is HDF5, the name says otherwise; read as HDF5");
+        }
+        if (looks_like_sparse_hdf5(raw, options)) {
+            found.detected_by += "; frame_ptr, index, intensity";
+            return open_hdf5_sparse(raw, options, std::move(found));
         }
         return open_hdf5_dense(raw, options, std::move(found));
     }

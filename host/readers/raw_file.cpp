@@ -74,12 +74,16 @@ void RawFile::read(std::uint64_t offset, std::byte* into, std::size_t n) const {
     }
 }
 
-void RawFile::check_unchanged() const {
+std::uint64_t RawFile::size_now() const {
     struct stat facts {};
     if (::fstat(fd_, &facts) != 0) {
         throw Error(ExitCode::data, path_ + ": " + std::strerror(errno));
     }
-    const auto now = static_cast<std::uint64_t>(facts.st_size);
+    return static_cast<std::uint64_t>(facts.st_size);
+}
+
+void RawFile::check_unchanged() const {
+    const std::uint64_t now = size_now();
     if (now != size_) {
         throw Error(ExitCode::data,
                     path_ + ": changed while it was read: " + std::to_string(size_) +

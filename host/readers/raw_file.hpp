@@ -21,6 +21,7 @@ class RawFile {
 
     const std::string& path() const { return path_; }
     std::uint64_t size() const { return size_; }  ///< when it was opened
+    std::uint64_t size_now() const;               ///< Throws Error (data).
 
     /// Up to `n` bytes from `offset`; fewer only at the end of the file. Throws Error (data).
     std::size_t read_some(std::uint64_t offset, std::byte* into, std::size_t n) const;

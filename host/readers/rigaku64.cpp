@@ -2,12 +2,17 @@
 #include "host/readers/rigaku64.hpp"
 
 #include "host/errors.hpp"
+#include "host/log.hpp"
 #include "host/readers/raw_file.hpp"
+#include "host/stop.hpp"
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <limits>
+#include <optional>
 #include <span>
+#include <thread>
 #include <utility>
 
 namespace xpcs {
@@ -28,13 +33,32 @@ struct Stream {
     explicit Stream(const std::string& path)
         : file(path), n_records(static_cast<std::int64_t>(file.size()) / word_bytes) {
         file.expect_sequential();
-        if (n_records > 0) {
-            std::uint64_t word = 0;
-            file.read(0, reinterpret_cast<std::byte*>(&word), sizeof word);
-            first_index = index_of(word);
-        }
+        if (n_records > 0) read_first();
     }
     bool at_end() const { return next_record == n_records; }
+
+    /// Looks at the size again; true if there are more records than before.
+    bool refresh() {
+        const std::int64_t now = static_cast<std::int64_t>(file.size_now()) / word_bytes;
+        if (now < n_records) {
+            throw Error(ExitCode::data,
+                        file.path() + ": has become shorter while it was followed (" +
+                            std::to_string(now) + " records, " + std::to_string(n_records) +
+                            " before)");
+        }
+        const bool more = now > n_records;
+        const bool first = n_records == 0 && more;
+        n_records = now;
+        if (first) read_first();
+        return more;
+    }
+
+  private:
+    void read_first() {
+        std::uint64_t word = 0;
+        file.read(0, reinterpret_cast<std::byte*>(&word), sizeof word);
+        first_index = index_of(word);
+    }
 };
 
 /// Follows the frame counter through the words of a block, group by group: where all frames of a
@@ -75,6 +99,7 @@ class RigakuSource final : public FrameSource {
         : streams_(std::move(streams)), modules_(std::move(modules)), info_(std::move(info)),
           options_(options) {
         note_files();
+        if (options_.follow.on) watch_.emplace(options_.follow, info_.files.front());
         info_.n_frames = options_.n_frames;
         info_.n_frames_hint = frames_in_name(info_.files.front());
         if (is_3m()) {
@@ -112,7 +137,7 @@ class RigakuSource final : public FrameSource {
     void select(std::int64_t, std::int64_t) override {}
 
     bool next(RawBlock& block) override {
-        Stream* stream = earliest();
+        Stream* stream = watch_ ? wait_for_records() : earliest();
         if (stream == nullptr) {
             finish();
             return false;
@@ -168,8 +193,7 @@ class RigakuSource final : public FrameSource {
     }
 
     double fraction_read() const override {
-        const std::uint64_t all = info_.n_bytes - static_cast<std::uint64_t>(info_.trailing_bytes);
-        return static_cast<double>(bytes_read_.load()) / static_cast<double>(all);
+        return static_cast<double>(bytes_read_.load()) / static_cast<double>(bytes_known_.load());
     }
 
   private:
@@ -182,7 +206,8 @@ class RigakuSource final : public FrameSource {
             info_.n_bytes += stream.file.size();
             n_records += stream.n_records;
             const auto tail = static_cast<std::int64_t>(stream.file.size() % word_bytes);
-            if (tail == 0) continue;
+            // A record may just be on its way.
+            if (tail == 0 || options_.follow.on) continue;
             const std::string text = stream.file.path() + ": " + std::to_string(tail) +
                                      " bytes after the last whole record of 8 bytes (size " +
                                      std::to_string(stream.file.size()) + ")";
@@ -196,8 +221,9 @@ class RigakuSource final : public FrameSource {
                             " bytes" + (is_3m() ? " in all modules" : "") +
                             "; at least one record of 8 bytes expected)");
         }
+        bytes_known_ = static_cast<std::uint64_t>(n_records * word_bytes);
         for (const Stream& stream : streams_) {
-            if (stream.n_records == 0) {
+            if (stream.n_records == 0 && !options_.follow.on) {
                 info_.warnings.push_back(stream.file.path() +
                                          ": no events; its module counts as dark");
             }
@@ -244,9 +270,58 @@ class RigakuSource final : public FrameSource {
         return best;
     }
 
+    /// Looks for records that were written since; keeps offset and progress up to date.
+    void refresh() {
+        std::uint64_t known = 0;
+        for (Stream& stream : streams_) {
+            const bool dark = stream.n_records == 0;
+            if (stream.refresh()) {
+                watch_->grown();
+                // No block of this stream was handed out yet: nobody looks at its map.
+                if (dark) stream.map.offset = offset_of(stream, stream.map.n_pixels);
+            }
+            known += static_cast<std::uint64_t>(stream.n_records * word_bytes);
+        }
+        bytes_known_ = known;
+    }
+
+    bool all_frames_seen() const {
+        if (options_.n_frames == 0) return false;
+        return std::all_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
+            return stream.n_records == 0 || stream.counter.last() >= options_.n_frames - 1;
+        });
+    }
+
+    /// The stream to read from when the file grows: at once where a whole block is there, after a
+    /// moment where there is less, none at the end of the acquisition.
+    Stream* wait_for_records() {
+        using Clock = std::chrono::steady_clock;
+        constexpr auto patience = std::chrono::milliseconds(200);
+        const std::int64_t block = std::max<std::int64_t>(1, options_.block_bytes / word_bytes);
+        for (const auto start = Clock::now();;) {
+            refresh();
+            Stream* stream = earliest();
+            const bool enough =
+                stream != nullptr && stream->n_records - stream->next_record >= block;
+            if (enough || (stream != nullptr && Clock::now() - start >= patience)) return stream;
+            if (watch_->ended(all_frames_seen())) return earliest();
+            throw_if_stopped();
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
+
     void finish() const {
         for (const Stream& stream : streams_) {
-            stream.file.check_unchanged();
+            if (!watch_) {
+                stream.file.check_unchanged();
+                continue;
+            }
+            const std::uint64_t tail = stream.file.size_now() % word_bytes;
+            if (tail == 0) continue;
+            const std::string text = stream.file.path() + ": " + std::to_string(tail) +
+                                     " bytes after the last whole record of 8 bytes";
+            if (options_.strict) throw Error(ExitCode::data, text);
+            Log::warning(text + ", ignored");
         }
     }
 
@@ -257,6 +332,8 @@ class RigakuSource final : public FrameSource {
     std::int64_t shape_rows_ = 0, shape_cols_ = 0;
     std::int64_t sequence_ = 0;
     std::atomic<std::uint64_t> bytes_read_{0};
+    std::atomic<std::uint64_t> bytes_known_{0};  ///< in whole records
+    std::optional<FollowWatch> watch_;           ///< --follow
 };
 
 std::string module_path(const std::string& stem, int module) {

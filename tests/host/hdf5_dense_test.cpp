@@ -144,15 +144,14 @@ TEST_F(Hdf5Dense, DatasetMissingLists3dDatasets) {
     {
         h5::File file = h5::create_file(path);
         h5::write<std::uint16_t>(
-            file.id(), "/entry_0000/measurement/data", pattern<std::uint16_t>(24), {2, 3, 4});
+            file.id(), "/scan/detector/frames", pattern<std::uint16_t>(24), {2, 3, 4});
         h5::write<std::uint16_t>(file.id(), "/entry/image", pattern<std::uint16_t>(12), {3, 4});
     }
-    expect_error(
-        ExitCode::data,
-        {"run.h5", "/entry/data/data", "/entry_0000/measurement/data (2, 3, 4)", "--dataset"},
-        [&] { open_hdf5_dense(path, {}); });
+    expect_error(ExitCode::data,
+                 {"run.h5", "/entry/data/data", "/scan/detector/frames (2, 3, 4)", "--dataset"},
+                 [&] { open_hdf5_dense(path, {}); });
     SourceOptions options;
-    options.dataset = "/entry_0000/measurement/data";
+    options.dataset = "/scan/detector/frames";
     EXPECT_EQ(open_hdf5_dense(path, options)->info().n_frames, 2);
 }
 
@@ -163,9 +162,7 @@ TEST_F(Hdf5Dense, TwoOrFourDimensions) {
     });
     std::filesystem::remove(path);
     write(pattern<std::uint16_t>(48), {2, 2, 3, 4});
-    expect_error(ExitCode::data, {"4 dimensions (2, 2, 3, 4)", "channel"}, [&] {
-        open_hdf5_dense(path, {});
-    });
+    expect_error(ExitCode::data, {"2 channels", "--channel"}, [&] { open_hdf5_dense(path, {}); });
     std::filesystem::remove(path);
     const auto values = pattern<std::uint16_t>(48);
     write(values, {4, 1, 3, 4});

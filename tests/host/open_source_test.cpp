@@ -66,21 +66,6 @@ TEST_F(OpenSource, SignatureBehindAUserBlock) {
     }
 }
 
-TEST_F(OpenSource, ImmIsNamedAndRefused) {
-    std::vector<char> header(1024 + 12 * 2, 0);
-    const auto put = [&](std::size_t at, std::int32_t value) {
-        std::memcpy(header.data() + at, &value, sizeof value);
-    };
-    put(108, 3);
-    put(112, 4);
-    put(152, 12);
-    std::fill(header.begin() + 1012, header.begin() + 1024, '\xFF');
-    const std::string path = directory.file("a_00001-01000.imm");
-    write_bytes(path, header.data(), header.size());
-    expect_error(
-        ExitCode::data, {"a_00001-01000.imm", "IMM", "HDF5"}, [&] { open_frame_source(path, {}); });
-}
-
 TEST_F(OpenSource, TimepixIsNamedAndRefused) {
     const std::string path = directory.file("a.tpx");
     write_words(path, {57527937618003ULL, 0, 0});

@@ -161,9 +161,15 @@ TEST(Options, WrongCommandLines) {
     expect_refused({""}, ExitCode::usage, "unexpected argument ''");
 }
 
-TEST(Options, TypesToComeAreRefusedByName) {
-    for (const char* type : {"Twotime", "Both"}) {
-        expect_refused(with_files({"-t", type}), ExitCode::usage, type);
+TEST(Options, TypesOfCorrelation) {
+    const std::pair<const char*, AnalysisType> types[] = {
+        {"Multitau", AnalysisType::multitau},
+        {"Twotime", AnalysisType::twotime},
+        {"Both", AnalysisType::both},
+        {"TwotimeMultitau", AnalysisType::twotime_multitau}};
+    for (const auto& [name, type] : types) {
+        EXPECT_EQ(parse_correlate(with_files({"-t", name})).type, type);
+        EXPECT_EQ(to_string(type), name);
     }
     expect_refused(with_files({"-t", "Threetime"}), ExitCode::usage, "one of Multitau");
 }
@@ -201,6 +207,7 @@ RunConfig any_config(std::mt19937& random) {
                        &c.device,
                        &c.metadata,
                        &c.dataset,
+                       &c.channel,
                        &c.summary}) {
         if (maybe()) {
             *text = any_text(random);
@@ -217,6 +224,8 @@ RunConfig any_config(std::mt19937& random) {
                        &c.drop_bad_index,
                        &c.mask_hot,
                        &c.allow_missing_module,
+                       &c.allow_truncated,
+                       &c.series,
                        &c.normalize_frame}) {
         *flag = maybe();
     }

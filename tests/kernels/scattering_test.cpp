@@ -104,9 +104,19 @@ TEST(Scattering, BinWithoutPixelsIsNanAndExcludedPixelsAreNot) {
     excluded[0] = 1;
     MultitauRequest request = request_for(64);
     request.excluded = &excluded;
+    const SegmentPlan plan = plan_segments(64);
+    const std::vector<std::uint64_t> frame_photons(64, 8);
+    EXPECT_THROW(make_scattering(partition,
+                                 cpu::multitau(sparse_series(run, partition), request),
+                                 frame_photons,
+                                 plan,
+                                 1),
+                 std::invalid_argument)
+        << "segments that were not asked for";
+    request.n_segments = plan.n_segments;
+    request.segment_frames = plan.frames;
     const MultitauSums sums = cpu::multitau(sparse_series(run, partition), request);
-    const Scattering out =
-        make_scattering(partition, sums, std::vector<std::uint64_t>(64, 8), plan_segments(64), 1);
+    const Scattering out = make_scattering(partition, sums, frame_photons, plan, 1);
     EXPECT_TRUE(std::isnan(out.saxs_1d[1]));
     EXPECT_EQ(out.saxs_2d[0], 0);
     double expected = 0;

@@ -2,6 +2,7 @@
 #include "host/claimed_file.hpp"
 
 #include "host/errors.hpp"
+#include "host/text.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -20,6 +21,7 @@
 #include <sstream>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace xpcs {
@@ -141,6 +143,11 @@ bool is_orphan(const Owner& owner, const Owner& me, const std::string& path) {
     return owner.name_space == me.name_space && start_of_process(owner.pid) != owner.start;
 }
 
+std::string directory_of(const std::string& path) {
+    const std::string parent = fs::path(path).parent_path().string();
+    return parent.empty() ? "." : parent;
+}
+
 void sync_directory(const std::string& directory) {
     const Descriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     // Some network file systems refuse this; the rename itself has happened.
@@ -151,7 +158,7 @@ void sync_directory(const std::string& directory) {
 
 [[noreturn]] void cannot_rename(const std::string& to, int error) {
     throw Error(ExitCode::cannot_create,
-                "result '" + to + "': cannot take this name: " + errno_text(error));
+                "'" + printable(to) + "': cannot take this name: " + errno_text(error));
 }
 
 RenameOutcome outcome_of(int error, const std::string& to) {
@@ -170,14 +177,14 @@ RenameOutcome outcome_of(int error, const std::string& to) {
     }
 }
 
-void write_all(int fd, const char* data, std::size_t n, const std::string& path) {
+void write_all(int fd, const char* data, std::size_t n, const std::string& shown) {
     while (n > 0) {
         const ssize_t written = ::write(fd, data, n);
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written <= 0) {
-            throw Error(ExitCode::io, "'" + path + "': cannot write: " + errno_text(errno));
+            throw Error(ExitCode::io, shown + ": cannot write: " + errno_text(errno));
         }
         data += written;
         n -= static_cast<std::size_t>(written);
@@ -209,7 +216,9 @@ int remove_orphans(const std::string& directory) noexcept {
     return removed;
 }
 
-ClaimedFile::ClaimedFile(const std::string& directory) : directory_(directory) {
+ClaimedFile::ClaimedFile(const std::string& directory, const std::string& shown)
+    : shown_(shown.empty() ? "output directory '" + printable(directory) + "'"
+                           : "'" + printable(shown) + "'") {
     static std::atomic<unsigned> next_number{0};
     remove_orphans(directory);
     const Owner me = this_process();
@@ -221,16 +230,16 @@ ClaimedFile::ClaimedFile(const std::string& directory) : directory_(directory) {
             return;
         }
         if (errno != EEXIST) {
-            throw Error(ExitCode::cannot_create,
-                        "output directory '" + directory +
-                            "': cannot create a file in it: " + errno_text(errno));
+            const char* what =
+                shown.empty() ? ": cannot create a file in it: " : ": cannot be created: ";
+            throw Error(ExitCode::cannot_create, shown_ + what + errno_text(errno));
         }
     }
-    throw Error(ExitCode::cannot_create,
-                "output directory '" + directory + "': no free name for a temporary file");
+    throw Error(ExitCode::cannot_create, shown_ + ": no free name for a temporary file");
 }
 
 ClaimedFile::~ClaimedFile() {
+    close();
     if (!published_ && !path_.empty()) {
         ::unlink(path_.c_str());
     }
@@ -240,10 +249,6 @@ void ClaimedFile::copy_from(const std::string& source) {
     const Descriptor in(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
     if (!in) {
         throw Error(ExitCode::no_input, "'" + source + "': cannot read: " + errno_text(errno));
-    }
-    const Descriptor out(::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
-    if (!out) {
-        throw Error(ExitCode::io, "'" + path_ + "': cannot write: " + errno_text(errno));
     }
     std::vector<char> buffer(std::size_t{1} << 20);
     for (;;) {
@@ -257,20 +262,37 @@ void ClaimedFile::copy_from(const std::string& source) {
         if (n == 0) {
             return;
         }
-        write_all(out.get(), buffer.data(), static_cast<std::size_t>(n), path_);
+        append(buffer.data(), static_cast<std::size_t>(n));
     }
 }
 
-void ClaimedFile::sync() const {
-    const Descriptor fd(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+void ClaimedFile::append(const void* bytes, std::size_t n) {
+    if (fd_ < 0) {
+        fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+        if (fd_ < 0) {
+            throw Error(ExitCode::io, shown_ + ": cannot write: " + errno_text(errno));
+        }
+    }
+    write_all(fd_, static_cast<const char*>(bytes), n, shown_);
+}
+
+int ClaimedFile::close() {
+    const int fd = std::exchange(fd_, -1);
+    return fd < 0 ? 0 : ::close(fd);
+}
+
+void ClaimedFile::sync() {
+    const bool closed = close() == 0;  // network file systems report a full disk here
+    // Opened again by name: a library may have written it, not append().
+    const Descriptor fd(closed ? ::open(path_.c_str(), O_RDWR | O_CLOEXEC) : -1);
     if (!fd || ::fsync(fd.get()) != 0) {
-        throw Error(ExitCode::io, "'" + path_ + "': cannot make it durable: " + errno_text(errno));
+        throw Error(ExitCode::io, shown_ + ": cannot make it durable: " + errno_text(errno));
     }
 }
 
 void ClaimedFile::done(const std::string& final_path) {
     published_ = true;
-    sync_directory(fs::path(final_path).parent_path().string());
+    sync_directory(directory_of(final_path));
 }
 
 void ClaimedFile::publish_over(const std::string& final_path) {
@@ -294,7 +316,37 @@ bool ClaimedFile::publish_new(const std::string& final_path) {
         }
     }
     throw Error(ExitCode::cannot_create,
-                "result '" + final_path + "': the file system cannot rename without replacing");
+                "'" + printable(final_path) + "': the file system cannot rename without replacing");
+}
+
+namespace {
+
+[[noreturn]] void is_taken(const std::string& path) {
+    throw Error(ExitCode::cannot_create,
+                "'" + printable(path) + "': exists already; --overwrite replaces it");
+}
+
+/// The path, once it is known that the name may be taken.
+std::string free_path(std::string path, bool overwrite) {
+    std::error_code error;
+    if (!overwrite && fs::exists(fs::symlink_status(path, error))) {
+        is_taken(path);
+    }
+    return path;
+}
+
+}  // namespace
+
+NewFile::NewFile(std::string final_path, bool overwrite)
+    : final_path_(free_path(std::move(final_path), overwrite)), overwrite_(overwrite),
+      hidden_(directory_of(final_path_), final_path_) {}
+
+void NewFile::publish() {
+    if (overwrite_) {
+        hidden_.publish_over(final_path_);
+    } else if (!hidden_.publish_new(final_path_)) {
+        is_taken(final_path_);
+    }
 }
 
 RenameOutcome

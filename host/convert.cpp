@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/convert.hpp"
 
+#include "host/claimed_file.hpp"
 #include "host/errors.hpp"
 #include "host/h5.hpp"
-#include "host/hidden_file.hpp"
 #include "host/memory.hpp"
 #include "host/readers/imm_header.hpp"
 #include "host/readers/rigaku_word.hpp"
@@ -191,7 +191,7 @@ void write_sparse_hdf5(const Content& content, const std::string& path) {
     }
     for (std::size_t frame = 1; frame < begin.size(); ++frame)
         begin[frame] += begin[frame - 1];
-    h5::File file = h5::create_file(path);
+    h5::File file = h5::create_file_over(path);
     const std::string group = "/entry_0000/measurement/data";
     h5::Storage storage;
     storage.filter = h5::Filter::gzip;
@@ -280,10 +280,10 @@ ConvertReport convert(const ConvertOptions& options) {
                         " samples without data (all bits set), which a sparse file cannot hold; "
                         "--drop-no-data leaves them out (the q-map must mask them)");
     }
-    HiddenFile file(options.output);
-    write_as(format, content, file.path(), options.input);
+    NewFile file(options.output, options.overwrite);
+    write_as(format, content, file.hidden_path(), options.input);
     SourceOptions back;
-    const Content read = read_all(file.path(), back, content.rows, content.cols);
+    const Content read = read_all(file.hidden_path(), back, content.rows, content.cols);
     if (read.n_frames != content.n_frames || read.photons != content.photons) {
         throw Error(ExitCode::internal,
                     "convert: " + options.output + ": " + std::to_string(read.photons.size()) +
@@ -292,8 +292,8 @@ ConvertReport convert(const ConvertOptions& options) {
                         std::to_string(content.n_frames) + " written, or their content differs");
     }
     ConvertReport report;
-    report.bytes_out = std::filesystem::file_size(file.path());
-    file.commit(options.overwrite);
+    report.bytes_out = std::filesystem::file_size(file.hidden_path());
+    file.commit();
     report.format = info.format;
     report.rows = content.rows;
     report.cols = content.cols;

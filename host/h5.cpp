@@ -147,16 +147,29 @@ File open_file_for_writing(const std::string& path) {
     return file;
 }
 
-File create_file(const std::string& path) {
-    register_filters();
+namespace {
+
+File create(const std::string& path, bool over) {
+    register_filters();  // before H5F_ACC_..., which are macros that start the library
     const auto held = lock();
     const PropertyList access = access_list(H5F_CLOSE_SEMI);
-    File file(H5Fcreate(path.c_str(), H5F_ACC_EXCL, H5P_DEFAULT, access.id()));
+    const unsigned flags = over ? H5F_ACC_TRUNC : H5F_ACC_EXCL;
+    File file(H5Fcreate(path.c_str(), flags, H5P_DEFAULT, access.id()));
     if (!file) {
         throw Error(ExitCode::cannot_create,
                     printable(path) + ": cannot be created (HDF5: " + take_error() + ")");
     }
     return file;
+}
+
+}  // namespace
+
+File create_file(const std::string& path) {
+    return create(path, false);
+}
+
+File create_file_over(const std::string& path) {
+    return create(path, true);
 }
 
 File create_memory_file(const std::string& name) {

@@ -98,6 +98,8 @@ File open_file(const std::string& path, bool swmr = false);
 File open_file_for_writing(const std::string& path);
 /// Creates; the file must not exist yet.
 File create_file(const std::string& path);
+/// Creates over what is there: for a name that the caller has taken exclusively.
+File create_file_over(const std::string& path);
 /// A file that lives in memory alone, under a name for messages.
 File create_memory_file(const std::string& name);
 /// Hands everything to the operating system (not yet to the disk: fsync is the caller's).

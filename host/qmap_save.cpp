@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "host/hidden_file.hpp"
+#include "host/claimed_file.hpp"
 #include "host/qmap_file.hpp"
 #include "host/version.hpp"
 
@@ -120,12 +120,12 @@ std::string write_qmap_group(const QMap& qmap, hid_t location, const std::string
 }
 
 void save_qmap(const QMap& qmap, const std::string& path, bool overwrite) {
-    HiddenFile hidden(path);
-    h5::File file = h5::create_file(hidden.path());
+    NewFile whole(path, overwrite);
+    h5::File file = h5::create_file_over(whole.hidden_path());
     write_qmap_group(qmap, file.id(), "/qmap");
     h5::flush(file);
     file.close();
-    hidden.commit(overwrite);
+    whole.commit();
 }
 
 std::string qmap_hash(const QMap& qmap) {

@@ -89,24 +89,9 @@ constexpr int most_numbers = 1'000'000;
                 "result '" + stem + "': " + std::to_string(most_numbers) + " files of that name");
 }
 
-h5::File create_over(const std::string& path) {
-    h5::register_filters();
-    const auto held = h5::lock();
-    const h5::PropertyList access(H5Pcreate(H5P_FILE_ACCESS));
-    H5Pset_fclose_degree(access.id(), H5F_CLOSE_SEMI);
-    H5Pset_file_locking(access.id(), true, true);
-    // The name is ours already, taken exclusively.
-    h5::File file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()));
-    if (!file) {
-        throw Error(ExitCode::cannot_create,
-                    "'" + path + "': cannot be created: " + h5::take_error());
-    }
-    return file;
-}
-
 h5::File begin_with(const std::string& metadata, ClaimedFile& hidden) {
     if (metadata.empty()) {
-        return create_over(hidden.path());
+        return h5::create_file_over(hidden.path());
     }
     h5::open_file(metadata);  // says what is wrong with it under its own name
     std::error_code error;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/simulate.hpp"
 
+#include "host/claimed_file.hpp"
 #include "host/errors.hpp"
 #include "host/readers/rigaku_word.hpp"
 #include "host/simulate_write.hpp"
@@ -351,7 +352,7 @@ void report_progress(const SimulateOptions& options, std::int64_t done) {
     options.progress(static_cast<double>(done) / static_cast<double>(options.n_frames));
 }
 
-using Files = std::vector<std::unique_ptr<SimulatedFile>>;
+using Files = std::vector<std::unique_ptr<NewFile>>;
 
 Totals write_words(const SimulateOptions& options,
                    const Detector& detector,
@@ -374,7 +375,7 @@ Totals write_words(const SimulateOptions& options,
 Totals write_frames(const SimulateOptions& options,
                     const Detector& detector,
                     SpecklePixels& pixels,
-                    const SimulatedFile& raw) {
+                    const NewFile& raw) {
     const std::int64_t step = slab_frames(options, detector);
     FrameWriter writer(raw.hidden_path(), options);
     Totals totals;
@@ -442,10 +443,10 @@ SimulateReport simulate(const SimulateOptions& given) {
 
     Files raw;
     for (const std::string& name : report.raw_files) {
-        raw.push_back(std::make_unique<SimulatedFile>(name, options.overwrite));
+        raw.push_back(std::make_unique<NewFile>(name, options.overwrite));
     }
-    SimulatedFile metadata(report.metadata_file, options.overwrite);
-    SimulatedFile truth(report.truth_file, options.overwrite);
+    NewFile metadata(report.metadata_file, options.overwrite);
+    NewFile truth(report.truth_file, options.overwrite);
 
     const Detector detector = make_detector(options, report);
     SpecklePixels pixels(detector.pixels,

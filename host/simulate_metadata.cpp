@@ -7,8 +7,6 @@
 #include "host/simulate_write.hpp"
 #include "host/version.hpp"
 
-#include <unistd.h>
-
 #include <ctime>
 #include <filesystem>
 
@@ -253,8 +251,7 @@ void write_truth_group(const h5::File& file,
 void write_simulated_metadata(const std::string& path,
                               const SimulateOptions& options,
                               const SimulateReport& report) {
-    ::unlink(path.c_str());  // the name is ours already; HDF5 wants to create the file itself
-    h5::File file = h5::create_file(path);
+    h5::File file = h5::create_file_over(path);
     Writer to(file);
     write_groups(to);
     const std::string name = std::filesystem::path(simulated_stem(options)).filename().string();

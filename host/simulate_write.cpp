@@ -5,32 +5,14 @@
 #include "host/h5.hpp"
 #include "host/readers/hdf5_dense.hpp"
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <limits>
-#include <utility>
 
 namespace xpcs {
 
 namespace {
-
-std::string hidden_name(const std::string& path) {
-    const std::filesystem::path final_path(path);
-    const std::string name = std::string(".").append(final_path.filename().string()) + "." +
-                             std::to_string(::getpid()) + ".part";
-    return (final_path.parent_path() / name).string();
-}
-
-[[noreturn]] void cannot_create(const std::string& path, const std::string& why) {
-    throw Error(ExitCode::cannot_create, "simulate: " + path + ": " + why);
-}
 
 const char* name_of(SimulateFormat format) {
     if (format == SimulateFormat::rigaku) return "rigaku";
@@ -52,72 +34,7 @@ const char* name_of(SimulateCompression compression) {
 
 }  // namespace
 
-// --- files -------------------------------------------------------------------------------------
-
-SimulatedFile::SimulatedFile(std::string path, bool overwrite)
-    : path_(std::move(path)), hidden_(hidden_name(path_)), overwrite_(overwrite) {
-    if (!overwrite_ && ::access(path_.c_str(), F_OK) == 0) {
-        cannot_create(path_, "exists; another name or --overwrite allowed");
-    }
-    // A name of this process id can only be left over from one that is gone.
-    ::unlink(hidden_.c_str());
-    fd_ = ::open(hidden_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd_ < 0) cannot_create(path_, std::strerror(errno));
-}
-
-SimulatedFile::~SimulatedFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!published_) ::unlink(hidden_.c_str());
-}
-
-void SimulatedFile::append(const void* bytes, std::size_t n) {
-    const char* at = static_cast<const char*>(bytes);
-    while (n > 0) {
-        const ssize_t done = ::write(fd_, at, n);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) {
-            throw Error(ExitCode::io,
-                        "simulate: writing " + path_ + ": " + std::strerror(errno) + " (" +
-                            std::to_string(n) + " bytes left)");
-        }
-        at += done;
-        n -= static_cast<std::size_t>(done);
-    }
-}
-
-void SimulatedFile::sync() {
-    ::close(std::exchange(fd_, -1));
-    // Opened again by name: HDF5 files were written by the library, not through fd_.
-    const int fd = ::open(hidden_.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool done = fd >= 0 && ::fsync(fd) == 0;
-    const int why = errno;
-    if (fd >= 0) ::close(fd);
-    if (!done) {
-        throw Error(ExitCode::io, "simulate: writing " + path_ + ": " + std::strerror(why));
-    }
-}
-
-void SimulatedFile::publish() {
-    if (overwrite_) {
-        if (::rename(hidden_.c_str(), path_.c_str()) != 0) {
-            cannot_create(path_, std::strerror(errno));
-        }
-        published_ = true;
-        return;
-    }
-    // A link does not replace a file that appeared meanwhile; a rename would.
-    if (::link(hidden_.c_str(), path_.c_str()) == 0) {
-        ::unlink(hidden_.c_str());
-        published_ = true;
-        return;
-    }
-    const bool no_links = errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK;
-    if (!no_links) cannot_create(path_, std::strerror(errno));
-    if (::access(path_.c_str(), F_OK) == 0 || ::rename(hidden_.c_str(), path_.c_str()) != 0) {
-        cannot_create(path_, "appeared while it was made, or cannot be renamed");
-    }
-    published_ = true;
-}
+// --- names -------------------------------------------------------------------------------------
 
 std::string simulated_stem(const SimulateOptions& options) {
     const std::string& output = options.output;
@@ -207,9 +124,7 @@ FrameWriter::FrameWriter(const std::string& path, const SimulateOptions& options
     : state_(std::make_unique<State>()) {
     h5::register_filters();
     find_distribution_plugins();
-    // The name is ours already (created exclusively, empty); HDF5 wants to create it itself.
-    ::unlink(path.c_str());
-    state_->file = h5::create_file(path);
+    state_->file = h5::create_file_over(path);
     state_->dataset = create_frames(state_->file, options);
     state_->rows = static_cast<hsize_t>(options.rows);
     state_->cols = static_cast<hsize_t>(options.cols);

@@ -1,39 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The files of a simulated run: raw files slab by slab, metadata, truth; all under hidden names
-// until the last byte is written.
+// The files of a simulated run: frames slab by slab, metadata, truth.
 #pragma once
 
 #include "host/simulate.hpp"
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 namespace xpcs {
-
-/// A hidden file beside its final name, which it takes in publish(); removed if that never comes.
-class SimulatedFile {
-  public:
-    /// Throws Error (cannot_create): `path` exists and may not be replaced, no such directory.
-    SimulatedFile(std::string path, bool overwrite);
-    ~SimulatedFile();
-    SimulatedFile(const SimulatedFile&) = delete;
-    SimulatedFile& operator=(const SimulatedFile&) = delete;
-
-    const std::string& path() const { return path_; }
-    const std::string& hidden_path() const { return hidden_; }
-    void append(const void* bytes, std::size_t n);  ///< Throws Error (io)
-    void sync();  ///< to the disk; the file must be closed by others
-    void publish();
-
-  private:
-    std::string path_, hidden_;
-    bool overwrite_;
-    bool published_ = false;
-    int fd_ = -1;
-};
 
 /// `/entry/data/data` [n_frames][rows][cols] being written.
 class FrameWriter {

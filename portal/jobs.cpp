@@ -45,6 +45,17 @@ std::string output_of(const JobRequest& request) {
     return request.published + "_" + request.suffix;
 }
 
+/// NAME.job below the output of a submitted job; "" if it is not there.
+std::string job_directory(const std::string& output) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(output, error)) {
+        if (entry.path().extension() == ".job" && entry.is_directory()) {
+            return entry.path().string();
+        }
+    }
+    return "";
+}
+
 std::string result_in(const std::string& directory) {
     std::error_code error;
     for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
@@ -152,7 +163,13 @@ void Jobs::work(std::int64_t id, const JobRequest& request) {
     const std::string job = last_line(submitted.output);
     set(id, "running", "job " + job + "\n");
     std::string told;
-    const std::vector<std::string> ask{jobgen_, "status", job, "--deployment", request.deployment};
+    // By its directory: a job without a scheduler has no other lasting name.
+    const std::string where = job_directory(output_of(request));
+    std::vector<std::string> ask{
+        jobgen_, "status", where.empty() ? job : where, "--deployment", request.deployment};
+    for (const std::string& file : deployments_) {
+        ask.insert(ask.end(), {"--deployments", file});
+    }
     while (!stop_.stop_requested()) {
         const ChildResult status = run_child(ask, 60);
         if (status.output != told) {

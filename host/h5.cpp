@@ -4,10 +4,10 @@
 
 #include "host/errors.hpp"
 #include "host/h5_check.hpp"
+#include "host/log.hpp"
 #include "host/lzf_filter.hpp"
 #include "host/text.hpp"
 
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -68,7 +68,7 @@ namespace detail {
 
 void report_failed_close() noexcept {
     try {
-        spdlog::warn("HDF5: closing failed: {}", take_error());
+        Log::warning("HDF5: closing failed: " + take_error());
     } catch (...) {  // a destructor has nobody left to tell
     }
 }

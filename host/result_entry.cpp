@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 
 namespace xpcs {
 
@@ -161,11 +162,17 @@ void copy_attributes(hid_t from, hid_t to) {
     }
 }
 
-/// A compressed dataset of numbers, with its own type and attributes and our storage.
+/// A dataset with its own type and attributes and our storage: value by value, since H5Ocopy()
+/// crashes inside the library where a write fails (full disk).
 void copy_dataset(const h5::Dataset& from, hid_t to, const std::string& path) {
     const auto held = h5::lock();
     h5::require_filters(from);
-    const h5::Type type = h5::type_of(from);
+    // A copy is never a named type of the other file.
+    const h5::Type type(H5Tcopy(h5::type_of(from).id()));
+    const h5::Space space(H5Dget_space(from.id()));
+    if (!type || !space) {
+        fail_copy(h5::name_of(from.id()));
+    }
     const h5::Shape shape = h5::shape_of(from);
     const std::uint64_t n = h5::n_elements(shape);
     const std::size_t size = H5Tget_size(type.id());
@@ -174,19 +181,26 @@ void copy_dataset(const h5::Dataset& from, hid_t to, const std::string& path) {
                     h5::name_of(from.id()) + ": shape " + h5::to_string(shape) +
                         " is beyond what a q-map can have");
     }
-    std::vector<char> bytes(n * size);
     h5::Dataset copy = h5::create_dataset(to, path, type.id(), shape, result_storage());
     if (n > 0) {
+        std::vector<char> bytes(n * size);
         h5::read_all(from, type.id(), bytes.data());
+        const auto reclaim = [&](char* values) {  // strings and lists of variable length
+            H5Dvlen_reclaim(type.id(), space.id(), H5P_DEFAULT, values);
+        };
+        const std::unique_ptr<char, decltype(reclaim)> content(bytes.data(), reclaim);
         h5::write_all(copy, type.id(), bytes.data());
     }
     copy_attributes(from.id(), copy.id());
     copy.close();
 }
 
-bool holds_pointers(const h5::Type& type) {
-    return H5Tis_variable_str(type.id()) > 0 || H5Tdetect_class(type.id(), H5T_VLEN) > 0 ||
-           H5Tdetect_class(type.id(), H5T_REFERENCE) > 0;
+/// References mean nothing in another file; a null space has no values.
+bool can_be_copied_by_value(const h5::Dataset& dataset) {
+    const auto held = h5::lock();
+    const h5::Space space(H5Dget_space(dataset.id()));
+    return H5Tdetect_class(h5::type_of(dataset).id(), H5T_REFERENCE) <= 0 &&
+           H5Sget_simple_extent_type(space.id()) != H5S_NULL;
 }
 
 void copy_members(
@@ -204,11 +218,10 @@ void copy_members(
                 from, from_path + "/" + child.name, to, path + "/" + child.name, depth + 1);
         } else if (child.kind == h5::Kind::dataset) {
             const h5::Dataset dataset = h5::open_dataset(source.id(), child.name);
-            const bool plain = h5::filters(dataset).empty();
-            if (plain || holds_pointers(h5::type_of(dataset))) {
-                h5::copy(source.id(), child.name, target.id(), child.name);
-            } else {
+            if (can_be_copied_by_value(dataset)) {
                 copy_dataset(dataset, target.id(), child.name);
+            } else {
+                h5::copy(source.id(), child.name, target.id(), child.name);
             }
         }
     }

@@ -4,13 +4,12 @@
 #include "host/claimed_file.hpp"
 #include "host/errors.hpp"
 #include "host/h5.hpp"
+#include "host/log.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_reader.hpp"
 #include "host/result_write.hpp"
 #include "host/text.hpp"
 #include "host/version.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -195,10 +194,8 @@ struct ResultFile::State {
           file(begin_with(metadata_file, hidden)) {
         const std::string moved = displace_metadata_xpcs(file.id());
         if (!moved.empty()) {
-            spdlog::warn("metadata '{}' has a group {}: kept as {}",
-                         printable(metadata_file),
-                         rp::xpcs.path,
-                         moved);
+            Log::warning("metadata '" + printable(metadata_file) + "' has a group " +
+                         rp::xpcs.path + ": kept as " + moved);
         }
         const h5::Group group = h5::require_group(file.id(), rp::xpcs.path);
         h5::write_attribute(group.id(), rp::attribute_program, rp::program_name);

@@ -201,7 +201,8 @@ std::string counts_text(const Manifest& m) {
     std::string text = std::to_string(m.datasets.size()) + " runs:";
     for (const char* state : {"done", "failed", "running", "submitted", "pending"}) {
         if (const auto found = count.find(state); found != count.end()) {
-            text += " " + std::to_string(found->second) + " " + state + ",";
+            text.append(1, ' ').append(std::to_string(found->second)).append(1, ' ');
+            text.append(state).append(1, ',');
         }
     }
     text.pop_back();
@@ -226,14 +227,19 @@ int work(Manifest& m, const Site& site, const CommandLine& command) {
     const bool here = site.machine_of(site.deployment(m.deployment)).scheduler == Scheduler::shell;
     const bool wait = command.options.wait || here;
     const double pause = here ? std::min(command.options.poll_s, 0.5) : command.options.poll_s;
+    using clock = std::chrono::steady_clock;
+    constexpr std::chrono::seconds between_lines(5);
     std::string shown;
+    auto shown_at = clock::now() - between_lines;
     submit_more(m, site, command.all);
     while (wait && open_ones(m)) {
         refresh(m);
         submit_more(m, site, command.all);
-        if (const std::string now = counts_text(m); now != shown) {
+        const std::string now = counts_text(m);
+        if (now != shown && (!open_ones(m) || clock::now() - shown_at >= between_lines)) {
             std::cout << now << std::endl;
             shown = now;
+            shown_at = clock::now();
         }
         if (open_ones(m)) {
             std::this_thread::sleep_for(std::chrono::duration<double>(pause));

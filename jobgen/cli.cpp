@@ -361,8 +361,9 @@ JobOptions job_options(const Options& options, const Deployment& deployment) {
     job.report = options.report;
     job.workers = options.workers;
     job.programs = absolute_path(options.programs);
-    // Here and now, the programs that were built with this one are meant.
+    // Where none is in PATH, the programs that were built with this one are meant.
     if (job.programs.empty() && deployment.programs.empty() && deployment.machine == "localhost" &&
+        find_program("xpcs-corr").empty() &&
         ::access((own_directory() + "/xpcs-corr").c_str(), X_OK) == 0) {
         job.programs = own_directory();
     }

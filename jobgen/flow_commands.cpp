@@ -132,6 +132,12 @@ int print_input(const CommandLine& command, const Site& site) {
     const Deployment& deployment = site.deployment(name);
     const Json input = flow_input(site, deployment, command.options, runs_of(command, deployment));
     flow::check_input(input, flow::input_schema(command.options.kind));
+    if (deployment.compute.via == "globus-compute" && deployment.compute.function_id.empty() &&
+        command.options.function_id.empty()) {
+        std::cerr << "xpcs-jobgen: warning: deployment '" << name
+                  << "' has no function_id, so this input cannot be run by Globus yet "
+                     "(--function-id, xpcs-jobgen flow function)\n";
+    }
     std::cout << dump(input) << "\n";
     return 0;
 }

@@ -24,9 +24,9 @@ void write_text(const std::string& path, const std::string& text, bool executabl
     if (target.has_parent_path()) {
         fs::create_directories(target.parent_path(), error);
     }
-    const std::string hidden = (target.parent_path() / ("." + target.filename().string() + "." +
-                                                        std::to_string(::getpid()) + ".tmp"))
-                                   .string();
+    std::string name(1, '.');
+    name.append(target.filename().string()).append(1, '.').append(std::to_string(::getpid()));
+    const std::string hidden = (target.parent_path() / name.append(".tmp")).string();
     const auto fail = [&](ExitCode code, const std::string& what) {
         const std::string why = std::strerror(errno);
         ::unlink(hidden.c_str());

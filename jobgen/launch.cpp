@@ -92,7 +92,7 @@ std::string find_qmap(const LaunchRequest& request, const std::string& given) {
         return absolute_path(named);
     }
     int levels = 0;
-    for (fs::path at = fs::path(request.raw).parent_path(); at.has_relative_path() && levels < 4;
+    for (fs::path at = fs::path(request.raw).parent_path(); at.has_relative_path() && levels < 3;
          at = at.parent_path(), ++levels) {
         const auto found = qmaps_in(at);
         if (found.size() == 1) {

@@ -16,6 +16,7 @@
 #include "jobgen/shell.hpp"
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <thread>
@@ -52,8 +53,27 @@ Outcome globus(const std::vector<std::string>& arguments) {
     return run_program(command, options);
 }
 
+/// A service account acts by itself; without its secret the command line would ask a person.
+void check_account(const Deployment& d) {
+    const char* id = std::getenv("GLOBUS_CLI_CLIENT_ID");
+    const char* secret = std::getenv("GLOBUS_CLI_CLIENT_SECRET");
+    if (d.service_account && (!id || !*id || !secret || !*secret)) {
+        throw Error(ExitCode::config,
+                    "deployment '" + d.name +
+                        "' uses a service account: set GLOBUS_CLI_CLIENT_ID and "
+                        "GLOBUS_CLI_CLIENT_SECRET");
+    }
+    if (d.compute.function_id.empty()) {
+        throw Error(ExitCode::config,
+                    "deployment '" + d.name +
+                        "' has no function_id: register the body of `xpcs-jobgen flow function` "
+                        "and note its id there");
+    }
+}
+
 Launched
 start_globus(const Site& site, const Deployment& d, const Options& options, const Run& run) {
+    check_account(d);
     const flow::InputRequest request = flow_request(site, d, options, run);
     const Json input = flow::input(site, d, run, request);
     flow::check_input(input, flow::input_schema("online"));

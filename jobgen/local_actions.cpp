@@ -138,13 +138,16 @@ Json run_task(const Json& kwargs) {
     }
     RunOptions options;
     const char* path = std::getenv("PATH");
-    options.variables = {{"PATH", own_directory() + ":" + (path ? path : "/usr/bin:/bin")}};
+    options.variables = {{"PATH", (path ? std::string(path) + ":" : "") + own_directory()}};
+    const std::string beside = own_directory() + "/" + argv.front();
+    // Our own steps are those of this program; the others are taken from beside it at last.
+    const bool ours = argv.front() == "xpcs-jobgen";
+    if (argv.front().find('/') == std::string::npos &&
+        (ours || find_program(argv.front()).empty()) && ::access(beside.c_str(), X_OK) == 0) {
+        argv.front() = beside;
+    }
     if (kwargs.contains("stdin")) {
         options.input = dump(kwargs["stdin"], -1);
-    }
-    if (argv.front().find('/') == std::string::npos &&
-        ::access((own_directory() + "/" + argv.front()).c_str(), X_OK) == 0) {
-        argv.front() = own_directory() + "/" + argv.front();
     }
     const Outcome outcome = run_program(argv, options);
     if (outcome.code == static_cast<int>(ExitCode::interrupted)) {

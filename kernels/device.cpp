@@ -9,7 +9,7 @@ namespace xpcs {
 namespace {
 
 std::string describe(const GpuInfo& gpu) {
-    return "GPU " + std::to_string(gpu.index) + " " + gpu.name + " (" +
+    return "gpu:" + std::to_string(gpu.index) + " " + gpu.name + " (" +
            std::to_string(gpu.total_bytes >> 20) + " MiB, compute capability " +
            std::to_string(gpu.major) + "." + std::to_string(gpu.minor) + ", driver for CUDA " +
            gpu.driver + ")";
@@ -37,7 +37,7 @@ Device choose_auto(const GpuProbe& found, void (*check)(int)) {
             reason = error.what();
         }
     }
-    return {Device::Kind::cpu, {}, "CPU (" + reason + ")"};
+    return {Device::Kind::cpu, {}, "cpu (" + reason + ")"};
 }
 
 /// N of "gpu:N", -1 if the text is something else.
@@ -52,7 +52,7 @@ int number_of(const std::string& text) {
 }  // namespace
 
 Device choose_device(const std::string& text, const GpuProbe& found, void (*check)(int)) {
-    if (text == "cpu") return {Device::Kind::cpu, {}, "CPU"};
+    if (text == "cpu") return {Device::Kind::cpu, {}, "cpu"};
     if (text == "auto") return choose_auto(found, check);
     const int number = text == "gpu" ? 0 : number_of(text);
     if (number < 0 && text != "gpu:all") {

@@ -49,7 +49,8 @@ struct Device {
     enum class Kind { cpu, gpu };
     Kind kind = Kind::cpu;
     std::vector<int> indices;  ///< of the GPUs, empty for the CPU
-    std::string description;   ///< for logs: "CPU", or name, memory, compute capability, driver
+    std::string
+        description;  ///< for logs: "cpu", or "gpu:N" with name, memory, compute capability, driver
 };
 
 /// `text` is cpu, gpu (the first), gpu:N, gpu:all or auto (the first GPU that works, else the CPU;

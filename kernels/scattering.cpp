@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <numeric>
+#include <stdexcept>
 
 namespace xpcs {
 
@@ -21,6 +22,10 @@ Scattering make_scattering(const Partition& partition,
                            const SegmentPlan& segments,
                            std::int64_t average) {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    if (sums.segment_photons.size() !=
+        std::size_t{partition.n_static} * static_cast<std::size_t>(segments.n_segments)) {
+        throw std::invalid_argument("scattering: sums made for other segments");
+    }
     Scattering out;
     const auto n_frames = static_cast<double>(frame_photons.size());
     const double per_frame = 1.0 / (n_frames * static_cast<double>(average));

@@ -22,6 +22,7 @@ SegmentPlan plan_segments(std::int64_t n_frames);
 
 /// `pixel_photons` [n_kept] and `segment_photons` [n_static][n_segments] are those of MultitauSums,
 /// `frame_photons` [T] the photons of every analysis frame, `n_pixels` [n_static].
+/// Throws std::invalid_argument if the sums were made for other segments.
 Scattering make_scattering(const Partition& partition,
                            const MultitauSums& sums,
                            const std::vector<std::uint64_t>& frame_photons,

@@ -147,7 +147,7 @@ class Checker {
   public:
     Checker(const Json& definition, const Json& schema)
         : definition_(definition), schema_(schema),
-          states_(definition.value("States", Json::object())) {}
+          states_(definition.is_object() ? definition.value("States", Json::object()) : Json()) {}
 
     std::vector<std::string> faults() {
         if (!definition_.is_object() || !states_.is_object() || states_.empty()) {

@@ -199,18 +199,8 @@ void SmallRun::write_qmap() {
 }
 
 Arguments SmallRun::arguments(const Arguments& more) const {
-    Arguments all = {"-r",
-                     raw,
-                     "-q",
-                     qmap_file,
-                     "-o",
-                     out,
-                     "--device",
-                     "cpu",
-                     "--threads",
-                     "2",
-                     "-nf",
-                     "0"};
+    Arguments all = {
+        "-r", raw, "-q", qmap_file, "-o", out, "--device", "cpu", "--threads", "2", "-nf", "0"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
 }

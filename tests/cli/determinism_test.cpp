@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The same bytes in every numeric dataset, whatever the threads and the memory; integers exact
 // whatever the engine.
-#include "cli_fixture.hpp"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
+
+#include "cli_fixture.hpp"
 
 namespace xpcs::testing {
 namespace {
@@ -169,8 +169,21 @@ TEST_F(Determinism, SimulatedFilesDependOnSeedAlone) {
     std::string first;
     for (const char* threads : {"1", "2", "5"}) {
         const std::string name = small.dir.file("sim_" + std::string(threads) + ".bin");
-        ASSERT_EQ(run({"simulate", "-o", name, "--frames", "300", "--seed", "5", "--rows", "64",
-                       "--cols", "64", "--occupancy", "0.05", "--threads", threads})
+        ASSERT_EQ(run({"simulate",
+                       "-o",
+                       name,
+                       "--frames",
+                       "300",
+                       "--seed",
+                       "5",
+                       "--rows",
+                       "64",
+                       "--cols",
+                       "64",
+                       "--occupancy",
+                       "0.05",
+                       "--threads",
+                       threads})
                       .exit_code,
                   0);
         const std::string bytes = bytes_of(name);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Edge cases of q-maps and metadata, one test per line of the table.
-#include "cli_fixture.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
+
+#include "cli_fixture.hpp"
 
 namespace xpcs::testing {
 namespace {
@@ -21,8 +21,7 @@ class QmapFile : public ::testing::Test {
     void replace(const std::string& name, const std::vector<T>& values) const {
         const h5::File file = h5::open_file_for_writing(small.qmap_file);
         h5::remove(file.id(), "/qmap/" + name);
-        h5::write<T>(
-            file.id(), "/qmap/" + name, values, {SmallRun::rows, SmallRun::cols});
+        h5::write<T>(file.id(), "/qmap/" + name, values, {SmallRun::rows, SmallRun::cols});
     }
     std::vector<double> labels(const std::string& name) const {
         return h5::read<double>(h5::open_file(small.qmap_file).id(), "/qmap/" + name);
@@ -81,14 +80,16 @@ TEST_F(QmapFile, NanLabel) {
     auto map = labels("dynamic_roi_map");
     map[70] = map[90] = std::numeric_limits<double>::quiet_NaN();
     replace("dynamic_roi_map", map);
-    small.expect_refused(ExitCode::data, {small.qmap_file, "dynamic_roi_map", "NaN", "row 1, column 6"});
+    small.expect_refused(ExitCode::data,
+                         {small.qmap_file, "dynamic_roi_map", "NaN", "row 1, column 6"});
 }
 
 TEST_F(QmapFile, NegativeLabel) {
     auto map = labels("static_roi_map");
     map[70] = map[90] = -1;
     replace("static_roi_map", map);
-    small.expect_refused(ExitCode::data, {small.qmap_file, "static_roi_map", "2 ", "-1", "row 1, column 6"});
+    small.expect_refused(ExitCode::data,
+                         {small.qmap_file, "static_roi_map", "2 ", "-1", "row 1, column 6"});
 }
 
 TEST_F(QmapFile, FloatLabelsWithIntegerValues) {
@@ -104,7 +105,8 @@ TEST_F(QmapFile, FloatLabelsWithFractions) {
     auto map = labels("static_roi_map");
     map[70] = 1.5;
     replace("static_roi_map", map);
-    small.expect_refused(ExitCode::data, {small.qmap_file, "static_roi_map", "1.5", "row 1, column 6"});
+    small.expect_refused(ExitCode::data,
+                         {small.qmap_file, "static_roi_map", "1.5", "row 1, column 6"});
 }
 
 TEST_F(QmapFile, AllPixelsMasked) {

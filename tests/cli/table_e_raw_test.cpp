@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Edge cases of raw files, one test per line of the table (its words are the names).
-#include "cli_fixture.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,8 @@
 #include <cmath>
 #include <filesystem>
 #include <random>
+
+#include "cli_fixture.hpp"
 
 namespace xpcs::testing {
 namespace {
@@ -284,8 +284,10 @@ TEST_F(RawFile, Hdf5DanglingExternalLink) {
     small.raw = small.dir.file("run.h5");
     {
         const h5::File file = h5::create_file(small.raw);
-        h5::link_external(
-            h5::require_group(file.id(), "/entry/data").id(), "data", "gone.h5", "/entry/data/data");
+        h5::link_external(h5::require_group(file.id(), "/entry/data").id(),
+                          "data",
+                          "gone.h5",
+                          "/entry/data/data");
     }
     small.expect_refused(ExitCode::data, {small.raw, "/entry/data/data"});
 }

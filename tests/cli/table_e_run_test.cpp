@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Edge cases of frame selection, signal, output and options, one test per line of the table.
-#include "cli_fixture.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "cli_fixture.hpp"
 
 namespace xpcs::testing {
 namespace {
@@ -129,7 +129,9 @@ TEST_F(Signal, OneHotPixelDominatesABin) {
     std::sort(events.begin(), events.end());
     small.write_events(events);
     // Pixel 700 is row 10, column 60, dynamic bin 4.
-    small.expect_done({"warning", "row 10", "column 60", "bin 4"}, with_summary({}));
+    small.expect_done({"warning", "hot pixels", "row 10 column 60", "800 photons"},
+                      with_summary({}));
+    small.expect_done({"warning", "more than 10 %", "bin 4"}, with_summary({}));
     EXPECT_EQ(summary()["runs"][0]["hot_pixels"][0]["row"], 10);
     EXPECT_EQ(summary()["runs"][0]["hot_pixels"][0]["photons"], 800);
 }
@@ -242,7 +244,8 @@ TEST_F(Options, UnknownOptionInAJobFile) {
 }
 
 TEST_F(Options, UnknownOptionOnTheCommandLine) {
-    small.expect_refused(ExitCode::usage, {"--stride-framed", "--stride-frame"}, {"--stride-framed=2"});
+    small.expect_refused(
+        ExitCode::usage, {"--stride-framed", "--stride-frame"}, {"--stride-framed=2"});
 }
 
 TEST_F(Options, TooLittleMemory) {

@@ -55,6 +55,7 @@ fail) echo "xpcs-corr: $raw: broken on purpose" >&2; exit "$number" ;;
 sleep) sleep "$number" & wait $! ;;
 empty) exit 0 ;;
 esac
+mkdir -p -- "$output"
 base=${raw##*/}
 { echo "result of $raw"; echo "gpu ${CUDA_VISIBLE_DEVICES:-none}"; } >"$output/${base%%.*}${name}_results.hdf"
 )",

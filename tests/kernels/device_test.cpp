@@ -52,7 +52,7 @@ TEST(Device, TextsNameOneGpuOrAll) {
     const Device all = choose_device("gpu:all", two_gpus(), works);
     EXPECT_EQ(all.indices, (std::vector<int>{0, 1}));
     EXPECT_EQ(all.kind, Device::Kind::gpu);
-    EXPECT_THAT(all.description, HasSubstr("GPU 1 B (81920 MiB, compute capability 9.0"));
+    EXPECT_THAT(all.description, HasSubstr("gpu:1 B (81920 MiB, compute capability 9.0"));
 }
 
 TEST(Device, AutoTakesTheFirstThatWorksElseTheCpuAndSaysWhy) {
@@ -62,9 +62,9 @@ TEST(Device, AutoTakesTheFirstThatWorksElseTheCpuAndSaysWhy) {
     one.gpus.pop_back();
     const Device broken = choose_device("auto", one, first_is_broken);
     EXPECT_EQ(broken.kind, Device::Kind::cpu);
-    EXPECT_EQ(broken.description, "CPU (GPU 0: broken)");
+    EXPECT_EQ(broken.description, "cpu (GPU 0: broken)");
     const Device none = choose_device("auto", {{}, "driver too old"}, works);
-    EXPECT_EQ(none.description, "CPU (driver too old)");
+    EXPECT_EQ(none.description, "cpu (driver too old)");
 }
 
 TEST(Device, AbsentAndBrokenGpusAreErrorsWhenAskedFor) {

@@ -167,6 +167,31 @@ TEST_F(MultitauGpu, SumsBeyond64BitsAreExact) {
     expect_equal_twins(events, request, "wide events, averaged");
 }
 
+TEST_F(MultitauGpu, SumsOfBrightPixelsOfManyTilesCarryExactly) {
+    // One bin over 9 tiles, one bright pixel in each: the low words of their sums overflow.
+    constexpr std::int64_t n_pixels = 9 * tile_pixels, n_frames = 40;
+    const std::vector<std::uint32_t> label(static_cast<std::size_t>(n_pixels), 1);
+    const Partition partition = make_partition(9, tile_pixels, label, label, 1, 1);
+    DenseChunk chunk;
+    chunk.n_frames = n_frames;
+    chunk.n_pixels = n_pixels;
+    chunk.sample_bytes = 4;
+    chunk.samples.resize(static_cast<std::size_t>(4 * n_frames * n_pixels));
+    auto* samples = reinterpret_cast<std::uint32_t*>(chunk.samples.data());
+    std::fill_n(samples, n_frames * n_pixels, 0U);
+    std::mt19937_64 random(71);
+    for (std::int64_t t = 0; t < n_frames; ++t) {
+        for (std::int64_t tile = 0; tile < 9; ++tile) {
+            samples[t * n_pixels + tile * tile_pixels + 5] =
+                4000000000U + static_cast<std::uint32_t>(random() % 200000000);
+        }
+    }
+    PieceScratch scratch;
+    PixelSeries series(partition, {}, true);
+    series.append(make_piece(chunk, partition, {}, false, scratch));
+    expect_equal_twins(series, request_for(n_frames), "bright tiles");
+}
+
 TEST_F(MultitauGpu, DuplicatesAndSplitCountsEqualTheCpu) {
     const Partition partition = make_partition(1, 2, {1, 2}, {1, 1}, 2, 1);
     EventChunk chunk;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "portal/child_process.hpp"
+
+#include "host/errors.hpp"
+#include "host/text.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstring>
+
+extern char** environ;
+
+namespace xpcs::portal {
+
+namespace {
+
+constexpr std::size_t most_output = 65536;
+
+[[noreturn]] void cannot_start(const std::string& program, int error) {
+    throw Error(ExitCode::unavailable,
+                "'" + printable(program) + "': cannot be started: " + std::strerror(error));
+}
+
+pid_t spawn(const std::vector<std::string>& command, int read_end, int write_end) {
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, write_end, 1);
+    posix_spawn_file_actions_adddup2(&actions, write_end, 2);
+    posix_spawn_file_actions_addclose(&actions, read_end);
+    std::vector<char*> arguments;
+    for (const std::string& word : command) {
+        arguments.push_back(const_cast<char*>(word.c_str()));
+    }
+    arguments.push_back(nullptr);
+    pid_t pid = -1;
+    const int error =
+        posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) {
+        close(read_end);
+        close(write_end);
+        cannot_start(command.front(), error);
+    }
+    return pid;
+}
+
+}  // namespace
+
+ChildResult run_child(const std::vector<std::string>& command, double timeout_s) {
+    using Clock = std::chrono::steady_clock;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        cannot_start(command.front(), errno);
+    }
+    const pid_t pid = spawn(command, ends[0], ends[1]);
+    close(ends[1]);
+    ChildResult result;
+    const auto end = Clock::now() + std::chrono::duration<double>(timeout_s);
+    char buffer[4096];
+    while (true) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+        pollfd waiting{ends[0], POLLIN, 0};
+        const int ready = left > 0 ? poll(&waiting, 1, static_cast<int>(left)) : 0;
+        if (ready == 0) {
+            result.timed_out = true;
+            kill(pid, SIGKILL);
+            break;
+        }
+        if (ready < 0) {
+            continue;  // a signal
+        }
+        const ssize_t got = read(ends[0], buffer, sizeof buffer);
+        if (got <= 0) {
+            break;
+        }
+        if (result.output.size() < most_output) {
+            result.output.append(buffer, static_cast<std::size_t>(got));
+        }
+    }
+    close(ends[0]);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return result;
+}
+
+}  // namespace xpcs::portal

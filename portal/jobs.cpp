@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "portal/jobs.hpp"
+
+#include "host/errors.hpp"
+#include "host/text.hpp"
+#include "portal/child_process.hpp"
+#include "portal/report.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+namespace xpcs::portal {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_running = 4;
+
+/// Words that begin like an option, and anything but plain characters, are refused: the words go to
+/// another program.
+void check_word(const std::string& name, const std::string& value) {
+    const bool plain = !value.empty() && value.size() <= 100 && value.front() != '-' &&
+                       value.front() != '.' &&
+                       std::all_of(value.begin(), value.end(), [](unsigned char c) {
+                           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+                       });
+    if (!plain) {
+        throw Error(ExitCode::usage,
+                    name + " '" + printable(value, 100) +
+                        "': letters, digits and _ - . are allowed, at most 100");
+    }
+}
+
+std::string last_line(std::string text) {
+    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) {
+        text.pop_back();
+    }
+    return text.substr(text.find_last_of('\n') == std::string::npos ? 0
+                                                                    : text.find_last_of('\n') + 1);
+}
+
+std::string output_of(const JobRequest& request) {
+    return request.published + "_" + request.suffix;
+}
+
+/// NAME.job below the output of a submitted job; "" if it is not there.
+std::string job_directory(const std::string& output) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(output, error)) {
+        if (entry.path().extension() == ".job" && entry.is_directory()) {
+            return entry.path().string();
+        }
+    }
+    return "";
+}
+
+std::string result_in(const std::string& directory) {
+    std::error_code error;
+    for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
+        if (entry.path().string().ends_with("_results.hdf") && entry.is_regular_file()) {
+            return entry.path().string();
+        }
+    }
+    return "";
+}
+
+}  // namespace
+
+Jobs::Jobs(std::string jobgen, std::vector<std::string> deployments, std::string catalogue)
+    : jobgen_(std::move(jobgen)), deployments_(std::move(deployments)),
+      catalogue_(std::move(catalogue)) {}
+
+Jobs::~Jobs() {
+    stop_.request_stop();
+}
+
+std::vector<std::string> Jobs::command(const JobRequest& request) const {
+    check_word("suffix", request.suffix);
+    check_word("deployment", request.deployment);
+    if (request.type != "Multitau" && request.type != "Twotime" && request.type != "Both") {
+        throw Error(ExitCode::usage,
+                    "type '" + printable(request.type, 100) +
+                        "': Multitau, Twotime or Both is expected");
+    }
+    std::vector<std::string> words{jobgen_,
+                                   "reprocess",
+                                   "--published",
+                                   request.published,
+                                   "--raw",
+                                   request.raw,
+                                   "--qmap",
+                                   request.qmap,
+                                   "--suffix",
+                                   request.suffix,
+                                   "--type",
+                                   request.type,
+                                   "--deployment",
+                                   request.deployment,
+                                   "--report",
+                                   "off"};
+    for (const std::string& file : deployments_) {
+        words.insert(words.end(), {"--deployments", file});
+    }
+    return words;
+}
+
+std::string Jobs::preview(const JobRequest& request) const {
+    const ChildResult result = run_child(command(request), 30);
+    if (result.status != 0) {
+        throw Error(ExitCode::usage, printable(last_line(result.output), 1000));
+    }
+    return result.output;
+}
+
+std::int64_t Jobs::start(const JobRequest& request) {
+    command(request);  // the words are good, or nothing starts
+    const std::lock_guard lock(mutex_);
+    const auto running = std::count_if(
+        states_.begin(), states_.end(), [](const auto& entry) { return !entry.second.ended; });
+    if (static_cast<std::size_t>(running) >= most_running) {
+        throw Error(ExitCode::unavailable,
+                    std::to_string(running) + " jobs are under way; try again when one has ended");
+    }
+    const std::int64_t id = next_++;
+    states_[id] = {"submitting", "", 0, false};
+    threads_.emplace_back([this, id, request] {
+        try {
+            work(id, request);
+        } catch (const std::exception& error) {
+            set(id, "failed", std::string("\n") + error.what() + "\n");
+        }
+    });
+    return id;
+}
+
+JobState Jobs::state(std::int64_t id) {
+    const std::lock_guard lock(mutex_);
+    const auto found = states_.find(id);
+    return found == states_.end() ? JobState{} : found->second;
+}
+
+void Jobs::set(std::int64_t id,
+               const std::string& state,
+               const std::string& log,
+               std::int64_t run) {
+    const std::lock_guard lock(mutex_);
+    JobState& entry = states_[id];
+    entry.state = state;
+    entry.log += printable(log, 4000).empty() ? "" : log.substr(0, 20'000);
+    entry.run = run;
+    entry.ended = state == "done" || state == "failed";
+}
+
+void Jobs::work(std::int64_t id, const JobRequest& request) {
+    std::vector<std::string> words = command(request);
+    words.emplace_back("--submit");
+    const ChildResult submitted = run_child(words, 600);
+    if (submitted.status != 0) {
+        return set(id, "failed", submitted.output);
+    }
+    const std::string job = last_line(submitted.output);
+    set(id, "running", "job " + job + "\n");
+    std::string told;
+    // By its directory: a job without a scheduler has no other lasting name.
+    const std::string where = job_directory(output_of(request));
+    std::vector<std::string> ask{
+        jobgen_, "status", where.empty() ? job : where, "--deployment", request.deployment};
+    for (const std::string& file : deployments_) {
+        ask.insert(ask.end(), {"--deployments", file});
+    }
+    while (!stop_.stop_requested()) {
+        const ChildResult status = run_child(ask, 60);
+        if (status.output != told) {
+            told = status.output;
+            set(id, "running", told);
+        }
+        if (status.status != 0 && status.status != 69) {
+            return set(id, "failed", "\nthe job failed\n");
+        }
+        // The result appears complete or not at all: it is the sign that the job has done its work.
+        if (!result_in(output_of(request)).empty()) {
+            break;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    }
+    if (stop_.stop_requested()) {
+        return;
+    }
+    set(id, "reporting", "result " + result_in(output_of(request)) + "\n");
+    // The report is made by a process of its own: HDF5 and the pages of the portal do not wait.
+    const ChildResult report = run_child({"/proc/self/exe",
+                                          "report",
+                                          result_in(output_of(request)),
+                                          "-o",
+                                          output_of(request) + "/report"},
+                                         300);
+    set(id, "reporting", report.output);
+    DirectoryOptions options;
+    options.visible_to = request.visible_to;
+    options.experiment = request.experiment;
+    options.cycle = request.cycle;
+    options.organisation = request.organisation;
+    json document = document_of(output_of(request), options);
+    document["content"]["project_metadata"]["reprocessing"] = {
+        {"of", request.subject},
+        {"suffix", request.suffix},
+        {"qmap", {{"name", fs::path(request.qmap).filename().string()}}}};
+    Catalogue catalogue(catalogue_);
+    catalogue.ingest(document);
+    Viewer everybody;
+    everybody.everything = true;
+    const auto stored = catalogue.latest(text_of(document["subject"]), everybody);
+    set(id, "done", "", stored ? stored->hit.id : 0);
+}
+
+}  // namespace xpcs::portal

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reprocessing: hands a job over with xpcs-jobgen, watches it, reports and ingests its result.
+#pragma once
+
+#include "portal/files.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace xpcs::portal {
+
+struct JobRequest {
+    std::string published;  ///< directory of the data set that is processed again
+    std::string raw, qmap, suffix, type, deployment;
+    std::vector<std::string> visible_to;
+    std::string experiment, cycle, organisation;
+    std::string subject;  ///< of the old record
+};
+
+struct JobState {
+    std::string state;  ///< "submitting", "running", "reporting", "done", "failed"
+    std::string log;
+    std::int64_t run = 0;  ///< of the catalogue, when done
+    bool ended = false;
+};
+
+class Jobs {
+  public:
+    Jobs(std::string jobgen, std::vector<std::string> deployments, std::string catalogue);
+    ~Jobs();
+    Jobs(const Jobs&) = delete;
+    Jobs& operator=(const Jobs&) = delete;
+
+    /// The job script, nothing submitted. Throws Error (usage) with what xpcs-jobgen says.
+    std::string preview(const JobRequest& request) const;
+    /// Starts; at most four at the same time. Throws Error (unavailable).
+    std::int64_t start(const JobRequest& request);
+    /// Empty state for an unknown id.
+    JobState state(std::int64_t id);
+
+  private:
+    std::vector<std::string> command(const JobRequest& request) const;
+    void work(std::int64_t id, const JobRequest& request);
+    void
+    set(std::int64_t id, const std::string& state, const std::string& log, std::int64_t run = 0);
+
+    std::string jobgen_;
+    std::vector<std::string> deployments_;
+    std::string catalogue_;
+    std::mutex mutex_;
+    std::map<std::int64_t, JobState> states_;
+    std::vector<std::jthread> threads_;
+    std::int64_t next_ = 1;
+    std::stop_source stop_;
+};
+
+}  // namespace xpcs::portal

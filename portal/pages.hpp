@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// HTML of the portal. Every string of a record is escaped.
+#pragma once
+
+#include "portal/catalogue.hpp"
+#include "portal/files.hpp"
+#include "portal/html.hpp"
+#include "portal/users.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xpcs::portal {
+
+struct PageContext {
+    std::optional<Session> session;
+    bool has_users = false;
+};
+
+/// A whole page around `body`.
+std::string page(const PageContext& context, const std::string& title, const Html& body);
+
+Html search_body(const Query& query, const Answer& answer);
+Html run_body(const PageContext& context,
+              const Stored& record,
+              const std::vector<Hit>& versions,
+              bool has_report);
+Html compare_body(const std::vector<Hit>& runs);
+Html experiment_body(const std::string& name, const std::vector<Hit>& runs);
+Html login_body(const std::string& message);
+Html message_body(const std::string& title, const std::string& text);
+
+/// The form; `script` is what a submission would hand over, `message` what went wrong.
+struct ReprocessForm {
+    std::int64_t run = 0;
+    std::string title, raw, qmap, suffix, type, deployment;
+    std::string script, message;
+};
+Html reprocess_body(const PageContext& context, const ReprocessForm& form);
+Html job_body(std::int64_t id, const std::string& state, const std::string& log);
+
+/// "a=b&c=d" of a query, changed by setting `name` to `value`; the page number goes.
+std::string query_link(const Query& query);
+std::string url_encode(const std::string& text);
+
+}  // namespace xpcs::portal

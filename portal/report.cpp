@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "portal/report.hpp"
+
+#include "host/atomic_file.hpp"
+#include "host/errors.hpp"
+#include "host/text.hpp"
+#include "host/version.hpp"
+#include "portal/assets.hpp"
+#include "portal/html.hpp"
+#include "portal/pictures.hpp"
+#include "portal/report_json.hpp"
+#include "portal/tables.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+
+namespace xpcs::portal {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void make_directory(const std::string& path) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error || !fs::is_directory(path)) {
+        throw Error(ExitCode::cannot_create,
+                    "'" + printable(path) + "': directory cannot be made: " + error.message());
+    }
+}
+
+/// A hidden directory inside `parent` that goes away with this object.
+class Scratch {
+  public:
+    explicit Scratch(const std::string& parent) : path_(parent + "/.xpcs-report-XXXXXX") {
+        if (mkdtemp(path_.data()) == nullptr) {
+            throw Error(ExitCode::cannot_create,
+                        "'" + printable(parent) + "': nothing can be written there");
+        }
+    }
+    ~Scratch() {
+        std::error_code ignored;
+        fs::remove_all(path_, ignored);
+    }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+std::string text_of(const std::vector<NamedValue>& values, const std::string& path) {
+    for (const NamedValue& value : values) {
+        if (value.path == path) {
+            return xpcs::to_text(value.value) + (value.units.empty() ? "" : " " + value.units);
+        }
+    }
+    return "";
+}
+
+Html facts(const ReportData& report) {
+    const ResultData& result = report.result;
+    std::string out;
+    const auto fact = [&](const std::string& name, const std::string& value) {
+        if (!value.empty()) {
+            out += "<div><dt>" + escape(name) + "</dt><dd>" + escape(printable(value, 120)) +
+                   "</dd></div>\n";
+        }
+    };
+    std::string types;
+    for (const std::string& type : result.analysis_types) {
+        types += (types.empty() ? "" : ", ") + type;
+    }
+    fact("Analysis", types);
+    fact("Start", result.start_time.substr(0, 19));
+    fact("Sample", text_of(report.entry, "sample/short_description"));
+    fact("Frames", result.intensity.empty() ? "" : std::to_string(result.intensity.size()));
+    fact("Frame time",
+         result.frame_time_known ? fmt::format("{:.4g} s", result.frame_time_s) : "unknown");
+    fact("Detector",
+         result.rows > 0 ? fmt::format("{} × {} px", result.rows, result.cols) : std::string());
+    const double energy = result.qmap.energy_keV;
+    fact("Energy", energy > 0 ? fmt::format("{:.4g} keV", energy) : "");
+    fact("Bins",
+         fmt::format("{} dynamic, {} static", result.qmap.n_dynamic(), result.qmap.n_static()));
+    fact("Raw file", fs::path(result.rawdata_path).filename().string());
+    fact("Program",
+         result.program.empty() ? (result.layout == "exchange" ? "older layout (/exchange)" : "")
+                                : result.program + " " + result.version);
+    return {out};
+}
+
+Html findings_html(const ReportData& report) {
+    if (report.findings.empty()) {
+        return {"<p class=\"finding good\"><strong>Nothing conspicuous.</strong> Counts, "
+                "intensity and what could be fitted look sound.</p>"};
+    }
+    std::string out;
+    for (const Finding& finding : report.findings) {
+        const char* kind = finding.severity == Severity::serious   ? "serious"
+                           : finding.severity == Severity::warning ? "warning"
+                                                                   : "note";
+        out += fmt::format("<p class=\"finding {}\"><strong>{}.</strong> {}</p>\n",
+                           kind,
+                           escape(finding.title),
+                           escape(finding.text));
+    }
+    return {out};
+}
+
+}  // namespace
+
+std::string report_page(const ReportData& report, const std::string& created) {
+    TemplateValues values;
+    values.text("name", printable(report.name, 200))
+        .text("file", printable(report.file, 300))
+        .text("created", created)
+        .text("version", version())
+        .html("facts", facts(report))
+        .html("findings", findings_html(report))
+        .html("style", {std::string(assets::style())})
+        .html("d3", {std::string(assets::d3())})
+        .html("chart_script", {std::string(assets::chart_script())})
+        .html("report_script", {std::string(assets::report_script())})
+        .html("data", {script_safe(dump_text(page_json(report)))});
+    return fill_template(assets::report_template(), values);
+}
+
+ReportFiles write_report(const ReportOptions& options) {
+    const auto begin = std::chrono::steady_clock::now();
+    const ReportData report = gather(options.result, options.stretched);
+    make_directory(options.directory);
+    make_directory(options.directory + "/data");
+    ReportFiles files;
+    files.findings = report.findings;
+    if (options.pictures) {
+        const Scratch scratch(options.directory);
+        files.pictures = draw_pictures(report, scratch.path(), scratch.path());
+        for (const std::string& name : files.pictures) {
+            fs::rename(scratch.path() + "/" + name, options.directory + "/" + name);
+        }
+    }
+    for (const auto& [name, content] : csv_tables(report)) {
+        write_file_atomically(options.directory + "/data/" + name, content);
+    }
+    const std::string created = utc_now();
+    const std::string page = report_page(report, created);
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    files.metadata = options.directory + "/metadata.json";
+    write_file_atomically(files.metadata,
+                          dump_text(metadata_json(report, created, seconds), 2) + "\n");
+    files.page = options.directory + "/summary.html";
+    write_file_atomically(files.page, page);
+    return files;
+}
+
+}  // namespace xpcs::portal

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who may do what: users with salted hashes and roles, sessions with tokens against forged
+// requests.
+//
+// File of users, one a line:  NAME:ROLE:scrypt$N$r$p$SALT$HASH:GROUP,GROUP...   (# starts a
+// comment) ROLE is viewer or operator; GROUPs are further names of visible_to. Mode 0600 is
+// recommended.
+#pragma once
+
+#include "portal/catalogue.hpp"
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace xpcs::portal {
+
+enum class Role { viewer, operator_ };
+
+struct User {
+    std::string name;
+    Role role = Role::viewer;
+    std::string hash;
+    std::set<std::string> groups;
+};
+
+/// scrypt (N = 32768, r = 8, p = 1) with 16 random bytes of salt.
+std::string hash_password(const std::string& password);
+bool check_password(const std::string& password, const std::string& hash);
+
+/// 32 random bytes, hexadecimal. Throws Error (unavailable) without a source of randomness.
+std::string random_token();
+/// Without telling by its time where the first difference is.
+bool same_text(const std::string& a, const std::string& b);
+
+/// Throws Error (data) naming file and line.
+std::map<std::string, User> read_users(const std::string& path);
+/// Adds or replaces one; makes the file with mode 0600.
+void write_user(const std::string& path, const User& user);
+
+struct Session {
+    std::string user;
+    Role role = Role::viewer;
+    std::set<std::string> groups;
+    std::string csrf;
+    std::chrono::steady_clock::time_point ends;
+};
+
+/// Safe to use from several threads.
+class Sessions {
+  public:
+    explicit Sessions(std::map<std::string, User> users) : users_(std::move(users)) {}
+    /// A token for the cookie; nothing for a wrong name or password. After five failures for one
+    /// name the next tries are refused for a minute.
+    std::optional<std::string> log_in(const std::string& name, const std::string& password);
+    std::optional<Session> find(const std::string& token);
+    void log_out(const std::string& token);
+
+  private:
+    struct Failures {
+        int n = 0;
+        std::chrono::steady_clock::time_point until;
+    };
+    std::mutex mutex_;
+    std::map<std::string, User> users_;
+    std::map<std::string, Session> sessions_;
+    std::map<std::string, Failures> failures_;
+};
+
+}  // namespace xpcs::portal

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "portal/catalogue.hpp"
+
+#include "host/errors.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace {
+
+using namespace xpcs;
+using namespace xpcs::portal;
+
+json document(const std::string& name, const std::string& experiment = "demo") {
+    return {{"subject", "globus://c/" + name},
+            {"visible_to", {"public"}},
+            {"id", "metadata"},
+            {"content",
+             {{"dc", {{"titles", {{{"title", name}}}}}},
+              {"project_metadata",
+               {{"experiment", experiment}, {"start_time", "2026-01-02T03:04:05"}}}}}};
+}
+
+class CatalogueTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        char name[] = "/tmp/xpcs-catalogue-XXXXXX";
+        directory_ = mkdtemp(name);
+        path_ = directory_ + "/c.db";
+        everybody_.everything = true;
+    }
+    void TearDown() override { std::filesystem::remove_all(directory_); }
+    std::string directory_, path_;
+    Viewer everybody_;
+};
+
+TEST_F(CatalogueTest, IngestIsIdempotentAndKeepsOldVersions) {
+    Catalogue catalogue(path_, true);
+    EXPECT_EQ(catalogue.ingest(document("a")), Ingested::added);
+    EXPECT_EQ(catalogue.ingest(document("a")), Ingested::unchanged);
+    EXPECT_EQ(catalogue.ingest(document("a", "other")), Ingested::new_version);
+    const auto versions = catalogue.versions("globus://c/a", everybody_);
+    ASSERT_EQ(versions.size(), 2U);
+    EXPECT_EQ(versions[0].version, 2);
+    EXPECT_EQ(versions[0].facets[facet_experiment], "other");
+    EXPECT_EQ(catalogue.get(versions[1].id, everybody_)->document, document("a"));
+    EXPECT_EQ(catalogue.search({}, everybody_).total, 1);
+    EXPECT_TRUE(catalogue.remove("globus://c/a"));
+    EXPECT_FALSE(catalogue.remove("globus://c/a"));
+    EXPECT_EQ(catalogue.search({}, everybody_).total, 0);
+}
+
+TEST_F(CatalogueTest, FacetCountsHoldForTheOtherChoices) {
+    Catalogue catalogue(path_, true);
+    for (const char* name : {"a", "b", "c"}) {
+        catalogue.ingest(document(name, name[0] == 'c' ? "second" : "first"));
+    }
+    Query query;
+    query.facets[facet_experiment] = {"first"};
+    const Answer answer = catalogue.search(query, everybody_);
+    EXPECT_EQ(answer.total, 2);
+    using Count = std::pair<std::string, std::int64_t>;
+    EXPECT_THAT(answer.facets[facet_experiment],
+                testing::ElementsAre(Count{"first", 2}, Count{"second", 1}));
+    EXPECT_THAT(answer.facets[facet_date], testing::ElementsAre(Count{"2026-01-02", 2}));
+}
+
+TEST_F(CatalogueTest, SearchTextIsNoSyntax) {
+    Catalogue catalogue(path_, true);
+    catalogue.ingest(document("colloid_17"));
+    for (const char* words : {"\"", "a OR b", "NEAR(", "colloid*\" OR text:\"x", "'; DROP TABLE"}) {
+        Query query;
+        query.words = words;
+        EXPECT_EQ(catalogue.search(query, everybody_).total, 0) << words;
+    }
+    Query query;
+    query.words = "COLL";
+    EXPECT_EQ(catalogue.search(query, everybody_).total, 1);
+}
+
+TEST_F(CatalogueTest, ShowsOnlyWhatIsVisible) {
+    Catalogue catalogue(path_, true);
+    json secret = document("secret");
+    secret["visible_to"] = {"urn:globus:groups:id:7\npublic"};
+    catalogue.ingest(secret);
+    secret["subject"] = "globus://c/members";
+    secret["visible_to"] = {"all_authenticated_users"};
+    catalogue.ingest(secret);
+    Viewer stranger, member;
+    member.names = {"urn:globus:groups:id:8"};
+    member.authenticated = true;
+    EXPECT_EQ(catalogue.search({}, stranger).total, 0);
+    EXPECT_EQ(catalogue.search({}, member).total, 1);
+    EXPECT_FALSE(catalogue.latest("globus://c/secret", member));
+    EXPECT_TRUE(catalogue.versions("globus://c/secret", stranger).empty());
+}
+
+TEST_F(CatalogueTest, TakesWhatItWrites) {
+    Catalogue catalogue(path_, true), other(directory_ + "/d.db", true);
+    catalogue.ingest(document("a"));
+    catalogue.ingest(document("b"));
+    const std::string text = catalogue.export_all(everybody_).dump();
+    EXPECT_EQ(other.ingest_all(documents_in(text, "f"))[Ingested::added], 2);
+    EXPECT_EQ(catalogue.ingest_all(documents_in(text, "f"))[Ingested::unchanged], 2);
+}
+
+TEST_F(CatalogueTest, OddMetadataAreText) {
+    const std::string text = R"({"subject": "s", "visible_to": ["public"], "content":
+        {"project_metadata": {"cycle": "<script>", "x": NaN, "y": [-Infinity, "NaN in text"],
+         "results": {"contrast": "high"}, "analysis_type": {"a": 1}}, "dc": 7}})";
+    const auto documents = documents_in(text, "f");
+    ASSERT_EQ(documents.size(), 1U);
+    EXPECT_EQ(documents[0]["content"]["project_metadata"]["x"], "NaN");
+    EXPECT_EQ(documents[0]["content"]["project_metadata"]["y"][1], "NaN in text");
+    const RecordFields fields = fields_of(documents[0]);
+    EXPECT_EQ(fields.facets[facet_cycle], "<script>");
+    EXPECT_FALSE(fields.contrast);
+    EXPECT_EQ(fields.title, "s");
+}
+
+TEST_F(CatalogueTest, RefusesWhatIsNoDocument) {
+    for (const char* text : {"{}", "[1]", "no json", R"({"subject": 1, "content": {}})"}) {
+        EXPECT_THROW(documents_in(text, "f"), Error) << text;
+    }
+    EXPECT_THROW(Catalogue(directory_ + "/missing.db"), Error);
+    std::ofstream(directory_ + "/text.db") << std::string(5000, 'x');
+    EXPECT_THROW(Catalogue(directory_ + "/text.db"), Error);
+}
+
+TEST_F(CatalogueTest, SeveralWritersLoseNothing) {
+    Catalogue first(path_, true);
+    std::vector<std::thread> writers;
+    for (int w = 0; w < 4; ++w) {
+        writers.emplace_back([this, w] {
+            Catalogue mine(path_);
+            for (int i = 0; i < 10; ++i) {
+                mine.ingest(document(std::to_string(w) + "-" + std::to_string(i)));
+            }
+        });
+    }
+    for (std::thread& writer : writers) {
+        writer.join();
+    }
+    EXPECT_EQ(first.search({}, everybody_).total, 40);
+    EXPECT_EQ(first.change(), 40);
+}
+
+TEST_F(CatalogueTest, ReadsTheGoldenPublication) {
+    std::ifstream in(std::string(XPCS_SHARED_DIR) + "/golden/publish_run1.gather_output.json");
+    if (!in) {
+        GTEST_SKIP() << "no golden records beside the tree";
+    }
+    std::stringstream text;
+    text << in.rdbuf();
+    const auto documents = documents_in(text.str(), "golden");
+    ASSERT_EQ(documents.size(), 1U);
+    EXPECT_EQ(fields_of(documents[0]).title, "G001_436_PorousGlass-08000");
+}
+
+}  // namespace

@@ -129,9 +129,8 @@ TEST_F(Signal, OneHotPixelDominatesABin) {
     std::sort(events.begin(), events.end());
     small.write_events(events);
     // Pixel 700 is row 10, column 60, dynamic bin 4.
-    small.expect_done({"warning", "hot pixels", "row 10 column 60", "800 photons"},
-                      with_summary({}));
-    small.expect_done({"warning", "more than 10 %", "bin 4"}, with_summary({}));
+    const Outcome outcome = small.expect_done({"warning", "row 10 column 60"}, with_summary({}));
+    EXPECT_EQ(outcome.lines_with("of the counts in dynamic bin 4").size(), 1U) << outcome.err;
     EXPECT_EQ(summary()["runs"][0]["hot_pixels"][0]["row"], 10);
     EXPECT_EQ(summary()["runs"][0]["hot_pixels"][0]["photons"], 800);
 }

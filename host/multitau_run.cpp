@@ -41,6 +41,7 @@ struct Gathered {
     std::vector<std::uint8_t> excluded;        ///< [n_kept] pixels left out of everything
     std::vector<std::uint8_t> masked_hot;      ///< [n_kept] of these, by --mask-hot; else empty
     SeriesCounts series;
+    std::int64_t excluded_events = 0;  ///< on excluded pixels
     SegmentPlan segments;
     std::optional<BandWriter> bands;
     bool first_pass = true;
@@ -292,7 +293,7 @@ void MultitauRun::passes() {
             exclude_hot(photons);
         }
         note_counts(read);
-        read.series.remove_from_frames(all_.excluded);
+        all_.excluded_events += read.series.remove_from_frames(all_.excluded);
         add_frames(read, all_.frame_photons);
         if (one_pass) {
             normalising_photons_ = all_.frame_photons;
@@ -372,13 +373,13 @@ void MultitauRun::judge_counts() {
     const std::uint64_t photons = std::accumulate(
         all_.sums.pixel_photons.begin(), all_.sums.pixel_photons.end(), std::uint64_t{0});
     counts.photons_kept = static_cast<std::int64_t>(photons);
-    counts.events_kept =
-        setup_.read.dense_rows ? series.events : all_.sums.events_used - series.split_records;
-    counts.events_masked = series.masked;
+    counts.events_kept = setup_.read.dense_rows ? series.events - all_.excluded_events
+                                                : all_.sums.events_used - series.split_records;
+    counts.events_masked = series.masked + all_.excluded_events;
     counts.events_outside_frames = series.outside_frames;
     if (!setup_.read.dense_rows) {
         counts.events_outside_frames +=
-            series.events + series.split_records - all_.sums.events_used;
+            series.events + series.split_records - all_.sums.events_used - all_.excluded_events;
     }
     counts.duplicates = all_.sums.duplicates - series.split_records;
     counts.trailing_bytes = result_.source.trailing_bytes;

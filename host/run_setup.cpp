@@ -115,7 +115,7 @@ std::uint64_t memory_budget(const RunConfig& config) {
 double fixed_bytes(const RunSetup& setup, int threads) {
     const double pixels = static_cast<double>(setup.partition.slot.size());
     const double sums = 61.0 * 3 * 24 * setup.partition.n_static * threads;
-    const double blocks = setup.result.source.sparse ? 16e6 : 100e6;
+    const double blocks = setup.result.source.sparse ? 8e6 : 100e6;
     return 32 * pixels + sums + 2 * blocks * threads + 30e6;
 }
 

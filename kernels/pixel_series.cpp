@@ -604,7 +604,8 @@ void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
     }
 }
 
-void PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {
+std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {
+    std::int64_t removed = 0;
     TileEvents events;
     std::vector<std::uint32_t> row(dense_ ? frame_photons_.size() : 0);
     for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
@@ -617,17 +618,21 @@ void PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {
             if (mark[p] == 0) continue;
             if (dense_) {
                 gather_row(first + p, static_cast<std::int64_t>(row.size()), row.data());
-                for (std::size_t f = 0; f < row.size(); ++f)
+                for (std::size_t f = 0; f < row.size(); ++f) {
                     frame_photons_[f] -= row[f];
+                    removed += row[f] != 0;
+                }
                 continue;
             }
             for (std::uint32_t i = events.begin[static_cast<std::size_t>(p)];
                  i < events.begin[static_cast<std::size_t>(p) + 1];
                  ++i) {
                 frame_photons_[events.frame[i]] -= events.count[i];
+                ++removed;
             }
         }
     }
+    return removed;
 }
 
 void PixelSeries::gather_row(std::int64_t slot, std::int64_t n, std::uint32_t* out) const {

@@ -125,8 +125,9 @@ class PixelSeries {
     /// [n_kept].
     void add_pixel_photons(std::vector<std::uint64_t>& sums) const;
 
-    /// Takes the photons of the marked pixels [n_kept] out of frame_photons().
-    void remove_from_frames(const std::vector<std::uint8_t>& marked);
+    /// Takes the photons of the marked pixels [n_kept] out of frame_photons(); returns the number
+    /// of records (dense: lit samples) that they have.
+    std::int64_t remove_from_frames(const std::vector<std::uint8_t>& marked);
 
     /// Slots of a tile: [first, end) of the kept pixels.
     std::int64_t first_slot(std::int64_t tile) const { return tile << tile_bits; }

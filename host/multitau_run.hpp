@@ -9,8 +9,8 @@
 
 namespace xpcs {
 
-/// Fills setup.result; with -G also writes the per-pixel sums to `file`, and two-time analyses write
-/// their maps there (needed only then). Throws Error.
+/// Fills setup.result; with -G also writes the per-pixel sums to `file`, and two-time analyses
+/// write their maps there (needed only then). Throws Error.
 void run_multitau(RunSetup& setup, ResultFile* file);
 
 /// What was kept and dropped, in one line.

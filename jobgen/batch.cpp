@@ -210,7 +210,8 @@ void refresh(Manifest& m) {
         const bool over = !state.active() && !unknown_and_open;
         for (std::size_t n = 0; n < job.datasets.size(); ++n) {
             DataSet& d = m.datasets[static_cast<std::size_t>(job.datasets[n])];
-            if (d.job != static_cast<int>(j) || d.state == "done") {
+            // A run that waits for another attempt is not what its last job says of it.
+            if (d.job != static_cast<int>(j) || (d.state != "submitted" && d.state != "running")) {
                 continue;
             }
             const RunState* found = nullptr;
@@ -228,6 +229,7 @@ void reset_failed(Manifest& m) {
     for (auto& d : m.datasets) {
         if (d.state == "failed") {
             d.state = "pending";
+            d.job = -1;
             d.exit_code = 0;
             d.reason.clear();
         }
@@ -299,8 +301,9 @@ void submit_one(Manifest& m, const Job& job, const std::vector<int>& datasets) {
     for (const int i : datasets) {
         DataSet& d = m.datasets[static_cast<std::size_t>(i)];
         d.job = static_cast<int>(m.jobs.size()) - 1;
+        d.state = "submitted";
     }
-    // Noted before it is submitted, so that no job is ever forgotten.
+    // Noted before it is submitted, so that no job is ever forgotten or submitted twice.
     write_manifest(m);
     try {
         m.jobs.back().submission = submit(job, path);
@@ -314,9 +317,6 @@ void submit_one(Manifest& m, const Job& job, const std::vector<int>& datasets) {
         }
         write_manifest(m);
         throw;
-    }
-    for (const int i : datasets) {
-        m.datasets[static_cast<std::size_t>(i)].state = "submitted";
     }
     write_manifest(m);
 }

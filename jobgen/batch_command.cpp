@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -220,7 +221,9 @@ void print_failures(const Manifest& m) {
 
 bool open_ones(const Manifest& m) {
     const auto count = m.count();
-    return count.count("pending") || count.count("submitted") || count.count("running");
+    // A job may still be at its last words when its last run is done.
+    return count.count("pending") || count.count("submitted") || count.count("running") ||
+           std::any_of(m.jobs.begin(), m.jobs.end(), [](const BatchJob& job) { return !job.over; });
 }
 
 int work(Manifest& m, const Site& site, const CommandLine& command) {

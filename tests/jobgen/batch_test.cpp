@@ -7,6 +7,7 @@
 #include "tests/jobgen/support.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -85,6 +86,34 @@ TEST(Batch, twenty_runs_with_two_broken_ones_and_resume_does_only_these) {
         b.jobgen({"batch", b.dir / "data", "-q", b.dir / "data/the_qmap.h5", "-o", b.dir / "out"})
             .code,
         73);
+}
+
+TEST(Batch, a_run_that_waits_for_another_attempt_is_not_judged_by_its_last_one) {
+    const TempDir dir;
+    Manifest m;
+    m.file = dir / "m.json";
+    m.deployment = "local";
+    DataSet d;
+    d.run.name = "a";
+    d.state = "failed";
+    d.job = 0;
+    m.datasets = {d};
+    BatchJob job;
+    job.datasets = {0};
+    job.submission.run_dir = dir / "job";
+    job.submission.scheduler = "shell";
+    job.submission.job_id = std::to_string(::getpid());
+    job.submission.pid = ::getpid();
+    job.submission.pid_start = process_start(::getpid());
+    m.jobs = {job};
+    write_file(dir / "job/runs/1.json",
+               R"({"state":"failed","exit_code":65,"number":1,"reason":"old"})");
+    // The job's process is still there, its only run has failed and is to be tried again.
+    reset_failed(m);
+    refresh(m);
+    EXPECT_FALSE(m.jobs[0].over);
+    EXPECT_EQ(m.datasets[0].state, "pending");
+    EXPECT_EQ(batch_code(m), 0);
 }
 
 TEST(Batch, lists_with_a_qmap_each_globs_and_layouts) {

@@ -3,6 +3,7 @@
 
 #include "host/errors.hpp"
 #include "host/h5.hpp"
+#include "host/h5_check.hpp"
 #include "host/readers/hdf5_dense.hpp"
 
 #include <nlohmann/json.hpp>
@@ -75,6 +76,7 @@ h5::Dataset create_bitshuffled(const h5::File& file,
                                const h5::Shape& shape,
                                const h5::Shape& chunk) {
     const auto held = h5::lock();
+    const h5::detail::KeepFloatingPoint kept;
     if (H5Zfilter_avail(bitshuffle_filter) <= 0) {
         throw Error(ExitCode::config,
                     "simulate: compression bslz4: HDF5 filter 32008 (bitshuffle) is not available; "

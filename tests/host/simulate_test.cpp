@@ -298,6 +298,21 @@ TEST_F(Simulate, DenseFramesHoldTheSamePhotonsInEveryStorage) {
     }
 }
 
+TEST_F(Simulate, LoadingAPlugInLeavesDenormalNumbersAlone) {
+    SimulateOptions options = small();
+    options.format = SimulateFormat::hdf5;
+    options.n_frames = 2;
+    options.compression = SimulateCompression::bslz4;
+    options.output = directory.file("plugin.h5");
+    try {
+        simulate(options);
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::config);  // the plug-in is not installed here
+    }
+    volatile double smallest = std::numeric_limits<double>::denorm_min();
+    EXPECT_GT(smallest * 1.0, 0.0);
+}
+
 TEST_F(Simulate, CountsStopBelowTheAllOnesValue) {
     SimulateOptions options = small();
     options.format = SimulateFormat::hdf5;

@@ -171,7 +171,11 @@ void add_run_rows(Rows& rows) {
          &O::collections,
          "FILE",
          "Directories that stand for collections; default: as in deployments.yaml.");
-    text("catalogue", &O::catalogue, "FILE", "Where ingested records go; default catalogue.jsonl.");
+    text("catalogue",
+         &O::catalogue,
+         "FILE",
+         "Where ingested records go: the portal's catalogue if the name ends in .db, else lines "
+         "of JSON; default catalogue.jsonl.");
 }
 
 void add_reprocess_rows(Rows& rows) {

@@ -119,14 +119,6 @@ Json permission(const LocalFlow& flow, const Json& body) {
     return {{"code", "Created"}};
 }
 
-Json ingest(const LocalFlow& flow, const Json& body) {
-    if (text_at(body, "subject").empty() || !body.contains("content")) {
-        throw Error(ExitCode::data, "ingest: subject and content are needed");
-    }
-    append_line(flow.catalogue, dump(body, -1));
-    return {{"catalogue", flow.catalogue}};
-}
-
 /// As our registered function does it.
 Json run_task(const Json& kwargs) {
     std::vector<std::string> argv;
@@ -188,6 +180,22 @@ Json compute(const Json& body) {
         throw Error(ExitCode::data, trouble);
     }
     return {{"results", results}};
+}
+
+/// Into the portal's catalogue if that is what the file is called, else as a line of JSON.
+Json ingest(const LocalFlow& flow, const Json& body) {
+    if (text_at(body, "subject").empty() || !body.contains("content")) {
+        throw Error(ExitCode::data, "ingest: subject and content are needed");
+    }
+    if (fs::path(flow.catalogue).extension() != ".db") {
+        append_line(flow.catalogue, dump(body, -1));
+        return {{"catalogue", flow.catalogue}};
+    }
+    const std::string record = flow.run_dir + "/record.json";
+    fs::remove(record);
+    append_line(record, dump(body, -1));
+    run_task({{"argv", {"xpcs-portal", "ingest", record, "--catalogue", flow.catalogue}}});
+    return {{"catalogue", flow.catalogue}};
 }
 
 }  // namespace

@@ -16,9 +16,9 @@ struct LocalFlow {
     Json input;
     std::string run_dir;                             ///< keeps the state; resumed if it is there
     std::map<std::string, std::string> collections;  ///< uuid -> directory
-    std::string catalogue;                           ///< JSON lines
-    double time_scale = 1;                           ///< of Wait states; for tests
-    std::ostream* log = nullptr;                     ///< a line per state
+    std::string catalogue;        ///< portal's if it ends in .db, else JSON lines
+    double time_scale = 1;        ///< of Wait states; for tests
+    std::ostream* log = nullptr;  ///< a line per state
 };
 
 /// Runs until the flow ends; 0, or 1 after a failed state. An interrupted run goes on where it was.

@@ -3,6 +3,7 @@
 #include "jobgen/local_flow.hpp"
 
 #include "jobgen/flow/flow.hpp"
+#include "jobgen/process.hpp"
 #include "tests/jobgen/support.hpp"
 
 #include <gmock/gmock.h>
@@ -78,6 +79,30 @@ struct Place {
         return code;
     }
 };
+
+TEST(LocalFlow, record_goes_into_the_catalogue_of_the_portal) {
+    const std::string portal = testing::real_program("xpcs-portal");
+    if (portal.empty()) GTEST_SKIP() << "xpcs-portal is not built";
+    Place p;
+    // The report stays with the stand-in: the result is none that a portal could read.
+    const std::string stand_in = read_text(p.bin + "/xpcs-portal");
+    write_file(p.bin + "/xpcs-portal",
+               "#!/bin/bash\n[ \"$1\" = ingest ] && exec '" + portal + "' \"$@\"\n" +
+                   stand_in.substr(stand_in.find('\n') + 1),
+               true);
+    p.flow.catalogue = p.dir / "catalogue.db";
+    EXPECT_EQ(p.execute(), 0) << p.log.str();
+    const Outcome found = run_program({portal, "search", "exp", "--catalogue", p.flow.catalogue});
+    EXPECT_EQ(found.code, 0) << found.err;
+    EXPECT_THAT(found.out, HasSubstr("XPCSDATA/Automate/2025-1/exp/q_map/a"));
+    // A catalogue that cannot be written fails the flow.
+    Place q;
+    write_file(q.bin + "/xpcs-portal", read_text(p.bin + "/xpcs-portal"), true);
+    write_file(q.dir / "catalogue.db", "no database");
+    q.flow.catalogue = q.dir / "catalogue.db";
+    EXPECT_NE(q.execute(), 0);
+    EXPECT_EQ(read_text(q.dir / "catalogue.db"), "no database");
+}
 
 TEST(LocalFlow, from_raw_file_to_catalogue) {
     Place p;

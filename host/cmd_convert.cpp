@@ -3,6 +3,7 @@
 #include "host/cmd_convert.hpp"
 
 #include "host/arguments.hpp"
+#include "host/command_options.hpp"
 #include "host/convert.hpp"
 #include "host/errors.hpp"
 #include "host/log.hpp"
@@ -21,31 +22,15 @@ struct Command {
          allow_missing_module = false, overwrite = false;
 };
 
-OptionSpec spec(const char* name, const char* metavar, const char* help) {
-    OptionSpec out;
-    out.name = name;
-    out.metavar = metavar;
-    out.help = help;
-    out.group = "Options";
-    return out;
-}
-
-OptionSpec flag(const char* name, const char* help) {
-    OptionSpec out = spec(name, "", help);
-    out.kind = ValueKind::flag;
-    return out;
-}
-
 const OptionTable<Command>& table() {
     static const OptionTable<Command> options = [] {
         std::vector<Option<Command>> rows;
-        OptionSpec output = spec("output", "FILE", "Name of the new file: .bin, .h5 or .imm.");
-        output.short_name.assign(1, 'o');
-        rows.push_back(option_row(output, &Command::output));
-        OptionSpec overwrite = flag("overwrite", "Replace an existing file.");
-        overwrite.short_name.assign(1, 'w');
-        rows.push_back(option_row(overwrite, &Command::overwrite));
-        OptionSpec n = spec("rows", "N", "Rows of a detector whose file does not say; 0 = 512.");
+        rows.push_back(option_row(
+            command_option("output", 'o', "FILE", "Name of the new file: .bin, .h5 or .imm."),
+            &Command::output));
+        rows.push_back(option_row(overwrite_flag(), &Command::overwrite));
+        OptionSpec n =
+            command_option("rows", "N", "Rows of a detector whose file does not say; 0 = 512.");
         n.minimum = 0;
         rows.push_back(option_row(n, &Command::rows));
         n.name = "cols";
@@ -54,26 +39,29 @@ const OptionTable<Command>& table() {
         n.name = "n-frames";
         n.help = "Frames of the acquisition, also those without photons; 0 = as the file says.";
         rows.push_back(option_row(n, &Command::n_frames));
-        rows.push_back(
-            option_row(spec("dataset", "PATH", "Dataset in an HDF5 file."), &Command::dataset));
-        rows.push_back(
-            option_row(spec("channel", "NAME", "Channel of a 4-D dataset."), &Command::channel));
-        OptionSpec order =
-            spec("ftf-bit-order", "ORDER", "Rigaku fast transfer: place of the first pixel.");
+        rows.push_back(option_row(command_option("dataset", "PATH", "Dataset in an HDF5 file."),
+                                  &Command::dataset));
+        rows.push_back(option_row(command_option("channel", "NAME", "Channel of a 4-D dataset."),
+                                  &Command::channel));
+        OptionSpec order = command_option(
+            "ftf-bit-order", "ORDER", "Rigaku fast transfer: place of the first pixel.");
         order.choices = {"low-first", "high-first"};
         rows.push_back(option_row(order, &Command::ftf_bit_order));
+        rows.push_back(
+            option_row(command_flag("series", "The HDF5 files given are one run, in this order."),
+                       &Command::series));
         rows.push_back(option_row(
-            flag("series", "The HDF5 files given are one run, in this order."), &Command::series));
+            command_flag("drop-no-data", "Leave samples without data (all bits set) out."),
+            &Command::drop_no_data));
         rows.push_back(
-            option_row(flag("drop-no-data", "Leave samples without data (all bits set) out."),
-                       &Command::drop_no_data));
-        rows.push_back(option_row(flag("drop-bad-index", "Drop records beyond the last pixel."),
-                                  &Command::drop_bad_index));
-        rows.push_back(option_row(flag("allow-truncated", "Use the complete frames of a cut file."),
-                                  &Command::allow_truncated));
+            option_row(command_flag("drop-bad-index", "Drop records beyond the last pixel."),
+                       &Command::drop_bad_index));
         rows.push_back(
-            option_row(flag("allow-missing-module", "Go on without missing modules of a 3M run."),
-                       &Command::allow_missing_module));
+            option_row(command_flag("allow-truncated", "Use the complete frames of a cut file."),
+                       &Command::allow_truncated));
+        rows.push_back(option_row(
+            command_flag("allow-missing-module", "Go on without missing modules of a 3M run."),
+            &Command::allow_missing_module));
         return OptionTable<Command>(std::move(rows));
     }();
     return options;

@@ -1,252 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/fit.hpp"
 
-#include <cminpack.h>
+#include "host/fit_problem.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 namespace xpcs {
+
+using namespace fitting;
 
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-struct Point {
-    double x, y, err;
-};
-
-/// A least-squares problem: free parameters, bounded ones seen through a sine.
-struct Problem {
-    std::vector<Point> points;
-    std::vector<FitBounds> bounds;  ///< of every parameter; lower > upper: unbounded
-    std::vector<double> fixed;      ///< value of every parameter that is not free
-    std::vector<std::size_t> free;  ///< indices of those that are
-    std::function<double(double, const std::vector<double>&)> model;
-
-    double inner(std::size_t parameter, double value) const {
-        const FitBounds& b = bounds[parameter];
-        if (b.lower > b.upper) {
-            return value;
-        }
-        const double unit = 2 * (value - b.lower) / (b.upper - b.lower) - 1;
-        return std::asin(std::clamp(unit, -0.999, 0.999));  // off the bound: the slope is 0 there
-    }
-    double outer(std::size_t parameter, double inner_value) const {
-        const FitBounds& b = bounds[parameter];
-        if (b.lower > b.upper) {
-            return inner_value;
-        }
-        return b.lower + (b.upper - b.lower) * (std::sin(inner_value) + 1) / 2;
-    }
-    std::vector<double> parameters(const double* inner_values) const {
-        std::vector<double> all = fixed;
-        for (std::size_t i = 0; i < free.size(); ++i) {
-            all[free[i]] = outer(free[i], inner_values[i]);
-        }
-        return all;
-    }
-    double residual(std::size_t i, const std::vector<double>& all) const {
-        const double r = (points[i].y - model(points[i].x, all)) / points[i].err;
-        return std::isfinite(r) ? r : 1e30;
-    }
-    double chi2(const std::vector<double>& all) const {
-        double sum = 0;
-        for (std::size_t i = 0; i < points.size(); ++i) {
-            const double r = residual(i, all);
-            sum += r * r;
-        }
-        return sum;
-    }
-};
-
-int residuals(void* data, int m, int /*n*/, const double* x, double* out, int /*flag*/) {
-    const Problem& problem = *static_cast<const Problem*>(data);
-    const std::vector<double> all = problem.parameters(x);
-    for (int i = 0; i < m; ++i) {
-        out[i] = problem.residual(static_cast<std::size_t>(i), all);
-    }
-    return 0;
-}
-
-/// Minimises from `start` (outer values of all parameters). False if the minimiser gave up.
-bool minimise(Problem& problem, const std::vector<double>& start, std::vector<double>& found) {
-    const int m = static_cast<int>(problem.points.size());
-    const int n = static_cast<int>(problem.free.size());
-    std::vector<double> x(problem.free.size());
-    for (std::size_t i = 0; i < x.size(); ++i) {
-        x[i] = problem.inner(problem.free[i], start[problem.free[i]]);
-    }
-    const auto size_m = static_cast<std::size_t>(m);
-    const auto size_n = static_cast<std::size_t>(n);
-    std::vector<double> f(size_m), diag(size_n), jacobian(size_m * size_n), qtf(size_n);
-    std::vector<double> w1(size_n), w2(size_n), w3(size_n), w4(size_m);
-    std::vector<int> pivot(size_n);
-    int n_calls = 0;
-    const double tolerance = 1e-12;
-    const int info = lmdif(residuals,
-                           &problem,
-                           m,
-                           n,
-                           x.data(),
-                           f.data(),
-                           tolerance,
-                           tolerance,
-                           0.0,
-                           400 * (n + 1),
-                           0.0,
-                           diag.data(),
-                           1,
-                           1.0,  // short first steps: the sine must not be overshot
-                           0,
-                           &n_calls,
-                           jacobian.data(),
-                           m,
-                           pivot.data(),
-                           qtf.data(),
-                           w1.data(),
-                           w2.data(),
-                           w3.data(),
-                           w4.data());
-    found = problem.parameters(x.data());
-    // 1..4 converged, 6..8 as close as the precision allows; 0 wrong input, 5 too many calls.
-    return info >= 1 && info != 5;
-}
-
-/// Inverse of a small symmetric positive matrix by Cholesky; false if it is singular.
-bool invert(std::vector<double>& a, std::size_t n) {
-    std::vector<double> l(n * n, 0.0);
-    for (std::size_t i = 0; i < n; ++i) {
-        for (std::size_t j = 0; j <= i; ++j) {
-            double sum = a[i * n + j];
-            for (std::size_t k = 0; k < j; ++k) {
-                sum -= l[i * n + k] * l[j * n + k];
-            }
-            if (i == j) {
-                if (!(sum > 1e-14 * a[i * n + i])) {
-                    return false;
-                }
-                l[i * n + i] = std::sqrt(sum);
-            } else {
-                l[i * n + j] = sum / l[j * n + j];
-            }
-        }
-    }
-    for (std::size_t column = 0; column < n; ++column) {
-        std::vector<double> y(n, 0.0);
-        for (std::size_t i = 0; i < n; ++i) {
-            double sum = i == column ? 1.0 : 0.0;
-            for (std::size_t k = 0; k < i; ++k) {
-                sum -= l[i * n + k] * y[k];
-            }
-            y[i] = sum / l[i * n + i];
-        }
-        for (std::size_t i = n; i-- > 0;) {
-            double sum = y[i];
-            for (std::size_t k = i + 1; k < n; ++k) {
-                sum -= l[k * n + i] * a[k * n + column];
-            }
-            a[i * n + column] = sum / l[i * n + i];
-        }
-    }
-    return true;
-}
-
-/// Standard deviations of the free parameters at `all`; false if they cannot be told apart.
-bool standard_errors(const Problem& problem,
-                     const std::vector<double>& all,
-                     double chi2,
-                     std::vector<double>& errors) {
-    const std::size_t n = problem.free.size();
-    const std::size_t m = problem.points.size();
-    std::vector<double> jacobian(m * n);
-    for (std::size_t j = 0; j < n; ++j) {
-        const std::size_t parameter = problem.free[j];
-        const double step = 1e-5 * std::max(std::abs(all[parameter]), 1e-3);
-        std::vector<double> up = all, down = all;
-        up[parameter] += step;
-        down[parameter] -= step;
-        for (std::size_t i = 0; i < m; ++i) {
-            jacobian[i * n + j] =
-                (problem.residual(i, up) - problem.residual(i, down)) / (2 * step);
-        }
-    }
-    // Scaled to unit columns first: contrasts and relaxation times differ by orders of magnitude.
-    std::vector<double> scale(n);
-    for (std::size_t j = 0; j < n; ++j) {
-        double sum = 0;
-        for (std::size_t i = 0; i < m; ++i) {
-            sum += jacobian[i * n + j] * jacobian[i * n + j];
-        }
-        scale[j] = std::sqrt(sum);
-        if (!(scale[j] > 0) || !std::isfinite(scale[j])) {
-            return false;
-        }
-    }
-    std::vector<double> normal(n * n, 0.0);
-    for (std::size_t i = 0; i < m; ++i) {
-        for (std::size_t j = 0; j < n; ++j) {
-            for (std::size_t k = 0; k < n; ++k) {
-                normal[j * n + k] +=
-                    jacobian[i * n + j] / scale[j] * jacobian[i * n + k] / scale[k];
-            }
-        }
-    }
-    if (!invert(normal, n)) {
-        return false;
-    }
-    const double reduced = chi2 / static_cast<double>(m - n);
-    errors.assign(all.size(), 0.0);
-    for (std::size_t j = 0; j < n; ++j) {
-        errors[problem.free[j]] = std::sqrt(normal[j * n + j] * reduced) / scale[j];
-    }
-    return true;
-}
-
-FitResult failed(FitResult result, const std::string& reason) {
-    result.ok = false;
-    result.reason = reason;
-    result.errors.assign(result.values.size(), nan);
-    return result;
-}
-
-std::vector<Point> usable_points(const std::vector<double>& x,
-                                 const std::vector<double>& y,
-                                 const std::vector<double>& err) {
-    std::vector<Point> points;
-    double sum = 0;
-    int good = 0;
-    for (std::size_t i = 0; i < x.size() && i < y.size(); ++i) {
-        if (!std::isfinite(x[i]) || !std::isfinite(y[i])) {
-            continue;
-        }
-        const double e = i < err.size() ? err[i] : nan;
-        const bool usable = std::isfinite(e) && e > 1e-6;
-        points.push_back({x[i], y[i], usable ? e : nan});
-        if (usable) {
-            sum += e;
-            ++good;
-        }
-    }
-    const double mean = good > 0 ? sum / good : 1.0;
-    for (Point& point : points) {
-        if (std::isnan(point.err)) {
-            point.err = mean;
-        }
-    }
-    return points;
-}
-
-double weighted_mean(const std::vector<Point>& points, std::size_t first, std::size_t last) {
-    double sum = 0, weight = 0;
-    for (std::size_t i = first; i < last; ++i) {
-        const double w = 1 / (points[i].err * points[i].err);
-        sum += w * points[i].y;
-        weight += w;
-    }
-    return sum / weight;
-}
 
 /// Relaxation time from where the curve has fallen to e^-2 of its height (single model, c = 1).
 double first_guess_tau(const std::vector<Point>& points, double contrast, double baseline) {
@@ -302,50 +68,56 @@ bool stands_out(const Problem& problem, double chi2) {
     return added > 0 && (constant - chi2) / added > 12 * chi2 / left;
 }
 
-const char* const single_names[] = {"contrast", "relaxation time", "exponent", "baseline"};
-
 std::string at_bound(const Problem& problem, const std::vector<double>& found) {
-    for (const std::size_t parameter : problem.free) {
-        const FitBounds& b = problem.bounds[parameter];
-        const double margin = 1e-4 * (b.upper - b.lower);
-        if (found[parameter] < b.lower + margin) {
-            return std::string(single_names[parameter]) + " at its lower bound";
-        }
-        if (found[parameter] > b.upper - margin) {
-            return std::string(single_names[parameter]) + " at its upper bound";
+    bool upper = false;
+    const std::size_t parameter = parameter_at_bound(problem, found, upper);
+    if (parameter == std::string::npos) return "";
+    return std::string(fit_parameter_names[parameter]) + " at its " + (upper ? "upper" : "lower") +
+           " bound";
+}
+
+/// Sorted by delay, which must be above 0 on the logarithmic scale of relaxation times.
+std::vector<Point> curve_points(const std::vector<double>& delay_s,
+                                const std::vector<double>& g2,
+                                const std::vector<double>& g2_err) {
+    std::vector<Point> points = usable_points(delay_s, g2, g2_err);
+    std::erase_if(points, [](const Point& p) { return !(p.x > 0); });
+    std::sort(
+        points.begin(), points.end(), [](const Point& a, const Point& b) { return a.x < b.x; });
+    return points;
+}
+
+/// Bounds of a relaxation time on the logarithmic scale; {0, 0} comes from the delays.
+FitBounds log_bounds(FitBounds tau, const std::vector<Point>& points) {
+    if (!(tau.upper > 0)) {
+        tau = {points.front().x / 20, 10 * points.back().x};
+    }
+    return {std::log(tau.lower), std::log(tau.upper)};
+}
+
+std::string too_few(const FitResult& result) {
+    return "only " + std::to_string(result.n_points) + " points, " +
+           std::to_string(result.n_free + 2) + " needed";
+}
+
+/// Errors of the relaxation times are those of their logarithms until here.
+void leave_logarithms(FitResult& result, std::initializer_list<std::size_t> times) {
+    for (const std::size_t p : times) {
+        result.errors[p] *= result.values[p];
+    }
+}
+
+std::string undetermined(const FitResult& result, const Problem& problem) {
+    for (const std::size_t p : {std::size_t{fit_contrast},
+                                std::size_t{fit_tau},
+                                std::size_t{fit_tau2},
+                                std::size_t{fit_fraction}}) {
+        const bool free = p < result.values.size() && !problem.bounds[p].fixed();
+        if (free && !(result.values[p] >= 3 * result.errors[p])) {
+            return std::string(fit_parameter_names[p]) + " is not determined";
         }
     }
     return "";
-}
-
-bool best_of(Problem& problem,
-             const std::vector<std::vector<double>>& starts,
-             std::vector<double>& best,
-             double& best_chi2) {
-    bool any = false;
-    for (const auto& start : starts) {
-        std::vector<double> found;
-        if (!minimise(problem, start, found)) {
-            continue;
-        }
-        const double chi2 = problem.chi2(found);
-        if (std::isfinite(chi2) && (!any || chi2 < best_chi2)) {
-            best = found;
-            best_chi2 = chi2;
-            any = true;
-        }
-    }
-    return any;
-}
-
-void set_free(Problem& problem) {
-    problem.fixed.assign(problem.bounds.size(), 0.0);
-    for (std::size_t i = 0; i < problem.bounds.size(); ++i) {
-        problem.fixed[i] = problem.bounds[i].lower;
-        if (!problem.bounds[i].fixed()) {
-            problem.free.push_back(i);
-        }
-    }
 }
 
 }  // namespace
@@ -361,22 +133,13 @@ FitResult fit_single(const std::vector<double>& delay_s,
     FitResult result;
     result.values.assign(4, nan);
     Problem problem;
-    problem.points = usable_points(delay_s, g2, g2_err);
-    std::erase_if(problem.points, [](const Point& p) { return !(p.x > 0); });
-    std::sort(problem.points.begin(), problem.points.end(), [](const Point& a, const Point& b) {
-        return a.x < b.x;
-    });
+    problem.points = curve_points(delay_s, g2, g2_err);
     result.n_points = static_cast<int>(problem.points.size());
     if (problem.points.empty()) {
         return failed(result, "no data");
     }
-    const double t_min = problem.points.front().x, t_max = problem.points.back().x;
-    FitBounds tau = options.tau_s;
-    if (!(tau.upper > 0)) {
-        tau = {t_min / 20, 10 * t_max};
-    }
     problem.bounds = {options.contrast,
-                      {std::log(tau.lower), std::log(tau.upper)},
+                      log_bounds(options.tau_s, problem.points),
                       options.exponent,
                       options.baseline};
     set_free(problem);
@@ -386,9 +149,7 @@ FitResult fit_single(const std::vector<double>& delay_s,
     };
     result.n_free = static_cast<int>(problem.free.size());
     if (result.n_points < result.n_free + 2) {
-        return failed(result,
-                      "only " + std::to_string(result.n_points) + " points, " +
-                          std::to_string(result.n_free + 2) + " needed");
+        return failed(result, too_few(result));
     }
     std::vector<double> found;
     if (!best_of(problem, single_starts(problem), found, result.chi2)) {
@@ -406,11 +167,128 @@ FitResult fit_single(const std::vector<double>& delay_s,
     if (!standard_errors(problem, found, result.chi2, result.errors)) {
         return failed(result, "the parameters cannot be told apart");
     }
-    result.errors[fit_tau] *= result.values[fit_tau];  // of the logarithm until here
-    for (const std::size_t parameter : {fit_contrast, fit_tau}) {
-        if (!(result.values[parameter] >= 3 * result.errors[parameter])) {
-            return failed(result, std::string(single_names[parameter]) + " is not determined");
+    leave_logarithms(result, {fit_tau});
+    const std::string open = undetermined(result, problem);
+    if (!open.empty()) {
+        return failed(result, open);
+    }
+    result.ok = true;
+    return result;
+}
+
+double double_model(double t, const std::vector<double>& p) {
+    const double first = std::exp(-std::pow(t / p[fit_tau], p[fit_exponent]));
+    const double second = std::exp(-std::pow(t / p[fit_tau2], p[fit_exponent2]));
+    const double field = p[fit_fraction] * first + (1 - p[fit_fraction]) * second;
+    return p[fit_contrast] * field * field + p[fit_baseline];
+}
+
+namespace {
+
+/// Pairs of relaxation times spread over the delays, faster one first.
+std::vector<std::vector<double>> double_starts(const Problem& problem) {
+    std::vector<std::vector<double>> starts;
+    const auto clamped = [&](std::size_t p, double value) {
+        const FitBounds& b = problem.bounds[p];
+        const double margin = 0.01 * (b.upper - b.lower);
+        return b.fixed() ? b.lower : std::clamp(value, b.lower + margin, b.upper - margin);
+    };
+    const double low = std::log(problem.points.front().x), high = std::log(problem.points.back().x);
+    constexpr int n = 5;
+    const auto place = [&](int i) { return low + (high - low) * (i + 0.5) / n; };
+    for (const std::vector<double>& single : single_starts(problem)) {
+        if (!starts.empty()) break;  // contrast, exponent and baseline do not differ among them
+        for (int i = 0; i < n; ++i) {
+            for (int j = i + 1; j < n; ++j) {
+                starts.push_back({single[fit_contrast],
+                                  clamped(fit_tau, place(i)),
+                                  single[fit_exponent],
+                                  single[fit_baseline],
+                                  clamped(fit_tau2, place(j)),
+                                  clamped(fit_exponent2, 1.0),
+                                  clamped(fit_fraction, 0.5)});
+            }
         }
+    }
+    return starts;
+}
+
+/// Both orders describe the same curve: the faster relaxation comes first.
+void order_times(FitResult& result) {
+    if (result.values[fit_tau] <= result.values[fit_tau2]) return;
+    for (std::vector<double>* list : {&result.values, &result.errors}) {
+        if (list->size() < 7) continue;
+        std::swap((*list)[fit_tau], (*list)[fit_tau2]);
+        std::swap((*list)[fit_exponent], (*list)[fit_exponent2]);
+    }
+    result.values[fit_fraction] = 1 - result.values[fit_fraction];
+}
+
+/// The second relaxation has to lower chi-square by more than noise does (see stands_out).
+bool better_than(const FitResult& single, const Problem& problem, double chi2) {
+    const double added = static_cast<double>(problem.free.size()) - single.n_free;
+    const double left = static_cast<double>(problem.points.size() - problem.free.size());
+    return added <= 0 || !std::isfinite(single.chi2) ||
+           (single.chi2 - chi2) / added > 12 * chi2 / left;
+}
+
+}  // namespace
+
+FitResult fit_double(const std::vector<double>& delay_s,
+                     const std::vector<double>& g2,
+                     const std::vector<double>& g2_err,
+                     const DoubleFitOptions& options) {
+    FitResult result;
+    result.values.assign(7, nan);
+    Problem problem;
+    problem.points = curve_points(delay_s, g2, g2_err);
+    result.n_points = static_cast<int>(problem.points.size());
+    if (problem.points.empty()) {
+        return failed(result, "no data");
+    }
+    problem.bounds = {options.contrast,
+                      log_bounds(options.tau_s, problem.points),
+                      options.exponent,
+                      options.baseline,
+                      log_bounds(options.tau2_s, problem.points),
+                      options.exponent2,
+                      options.fraction};
+    set_free(problem);
+    problem.model = [](double t, const std::vector<double>& p) {
+        std::vector<double> outer = p;
+        outer[fit_tau] = std::exp(p[fit_tau]);
+        outer[fit_tau2] = std::exp(p[fit_tau2]);
+        return double_model(t, outer);
+    };
+    result.n_free = static_cast<int>(problem.free.size());
+    if (result.n_points < result.n_free + 2) {
+        return failed(result, too_few(result));
+    }
+    std::vector<double> found;
+    if (!best_of(problem, double_starts(problem), found, result.chi2)) {
+        return failed(result, "the minimisation did not converge");
+    }
+    result.values = found;
+    result.values[fit_tau] = std::exp(found[fit_tau]);
+    result.values[fit_tau2] = std::exp(found[fit_tau2]);
+    if (!stands_out(problem, result.chi2)) {
+        return failed(result, "no decay above the noise");
+    }
+    if (!better_than(fit_single(delay_s, g2, g2_err, options), problem, result.chi2)) {
+        return failed(result, "one relaxation describes it as well");
+    }
+    const std::string bound = at_bound(problem, found);
+    if (!bound.empty()) {
+        return failed(result, bound);
+    }
+    if (!standard_errors(problem, found, result.chi2, result.errors)) {
+        return failed(result, "the parameters cannot be told apart");
+    }
+    leave_logarithms(result, {fit_tau, fit_tau2});
+    if (options.interchangeable()) order_times(result);
+    const std::string open = undetermined(result, problem);
+    if (!open.empty()) {
+        return failed(result, open);
     }
     result.ok = true;
     return result;

@@ -2,7 +2,8 @@
 // Fits of correlation functions by weighted least squares (Levenberg-Marquardt of cminpack).
 //
 // single: g2(t) = a exp(-2 (t/b)^c) + d with contrast a, relaxation time b, exponent c, baseline d.
-// power law: tau(q) = a q^b.
+// double: g2(t) = a [f exp(-(t/b)^c) + (1 - f) exp(-(t/b2)^c2)]^2 + d; with f = 1 it is the single
+// one. power law: tau(q) = a q^b.
 //
 // Weights are 1/err. Errors of parameters come from the covariance at the minimum, scaled by the
 // reduced chi-square (the given errors are relative weights, not absolute). A fit that failed says
@@ -34,14 +35,41 @@ struct FitBounds {
     bool fixed() const { return lower == upper; }
 };
 
-/// Places of the parameters in FitResult::values of fit_single.
-enum SingleParameter : std::size_t { fit_contrast, fit_tau, fit_exponent, fit_baseline };
+/// Places of the parameters in FitResult::values; the first four are those of fit_single.
+enum FitParameter : std::size_t {
+    fit_contrast,
+    fit_tau,
+    fit_exponent,
+    fit_baseline,
+    fit_tau2,
+    fit_exponent2,
+    fit_fraction
+};
+inline constexpr std::array<const char*, 7> fit_parameter_names{"contrast",
+                                                                "relaxation time",
+                                                                "exponent",
+                                                                "baseline",
+                                                                "second relaxation time",
+                                                                "second exponent",
+                                                                "fraction"};
 
 struct SingleFitOptions {
     FitBounds contrast{1e-4, 2.0};
     FitBounds tau_s{0, 0};  ///< {0, 0}: from the delays, t_min / 20 ... 10 t_max
     FitBounds exponent{1.0, 1.0};
     FitBounds baseline{0.9, 1.1};
+};
+
+struct DoubleFitOptions : SingleFitOptions {
+    FitBounds tau2_s{0, 0};  ///< as tau_s
+    FitBounds exponent2{1.0, 1.0};
+    FitBounds fraction{0.0, 1.0};
+    /// The two relaxations have the same bounds, so that their order is ours to choose.
+    bool interchangeable() const {
+        return tau_s.lower == tau2_s.lower && tau_s.upper == tau2_s.upper &&
+               exponent.lower == exponent2.lower && exponent.upper == exponent2.upper &&
+               fraction.lower == 0 && fraction.upper == 1;
+    }
 };
 
 /// Fits one curve. `delay_s`, `g2` and `g2_err` have one length; points whose delay or g2 is not
@@ -52,6 +80,17 @@ FitResult fit_single(const std::vector<double>& delay_s,
                      const std::vector<double>& g2,
                      const std::vector<double>& g2_err,
                      const SingleFitOptions& options = {});
+
+/// The same with two relaxations, the faster one first (where their bounds are equal). Not ok also
+/// where one relaxation describes the curve as well, or a free time or the fraction is less than
+/// three of its errors.
+FitResult fit_double(const std::vector<double>& delay_s,
+                     const std::vector<double>& g2,
+                     const std::vector<double>& g2_err,
+                     const DoubleFitOptions& options = {});
+
+/// g2 of the double model at delay t, parameters in the order of FitParameter.
+double double_model(double t, const std::vector<double>& parameters);
 
 /// g2 of the single model at delay t.
 double single_model(double t, double contrast, double tau, double exponent, double baseline);

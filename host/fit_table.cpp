@@ -68,10 +68,10 @@ bool has_expected(const FitTable& table) {
     });
 }
 
-FitResult power_law_of(const std::vector<BinFit>& bins) {
+FitResult power_law_of(const std::vector<BinFit>& bins, double q_low, double q_high) {
     std::vector<double> q, tau, err;
     for (const BinFit& bin : bins) {
-        if (bin.fit.ok) {
+        if (bin.fit.ok && bin.q >= q_low && bin.q <= q_high) {
             q.push_back(bin.q);
             tau.push_back(bin.fit.values[fit_tau]);
             err.push_back(bin.fit.errors[fit_tau]);
@@ -82,42 +82,98 @@ FitResult power_law_of(const std::vector<BinFit>& bins) {
 
 }  // namespace
 
-FitTable fit_result(const ResultData& data, std::optional<double> diffusion, bool stretched) {
-    if (!data.has_multitau()) {
-        throw Error(ExitCode::data, "'" + data.path + "': no one-time correlation, nothing to fit");
-    }
+const char* to_text(FitModel model) {
+    return model == FitModel::single ? "single" : "double";
+}
+
+std::size_t n_parameters(FitModel model) {
+    return model == FitModel::single ? 4 : 7;
+}
+
+const std::array<std::string, 7>& parameter_keys() {
+    static const std::array<std::string, 7> keys{
+        "contrast", "tau", "exponent", "baseline", "tau2", "exponent2", "fraction"};
+    return keys;
+}
+
+std::vector<FitBounds> bounds_of(FitModel model, const DoubleFitOptions& options) {
+    std::vector<FitBounds> bounds{options.contrast,
+                                  options.tau_s,
+                                  options.exponent,
+                                  options.baseline,
+                                  options.tau2_s,
+                                  options.exponent2,
+                                  options.fraction};
+    bounds.resize(n_parameters(model));
+    return bounds;
+}
+
+double model_value(FitModel model, double t, const FitResult& fit) {
+    const std::vector<double>& p = fit.values;
+    return model == FitModel::single
+               ? single_model(t, p[fit_contrast], p[fit_tau], p[fit_exponent], p[fit_baseline])
+               : double_model(t, p);
+}
+
+std::vector<double> fit_delays(const ResultData& data) {
+    const OneTimeData& one = data.one_time;
+    return data.frame_time_known
+               ? one.delay_s
+               : std::vector<double>(one.delay_list.begin(), one.delay_list.end());
+}
+
+FitTable empty_table(const ResultData& data, FitModel model) {
     FitTable table;
-    table.stretched = stretched;
+    table.model = model;
+    table.time_unit = data.frame_time_known ? "s" : "frames";
     for (const std::size_t axis : {std::size_t{0}, std::size_t{1}}) {
         table.axis_names[axis] = data.qmap.map_names[axis];
         table.axis_units[axis] = data.qmap.map_units[axis];
     }
-    const OneTimeData& one = data.one_time;
-    std::vector<double> delay = one.delay_s;
-    if (!data.frame_time_known) {
-        table.time_unit = "frames";
-        delay.assign(one.delay_list.begin(), one.delay_list.end());
-    }
-    SingleFitOptions options;
-    if (stretched) {
-        options.exponent = {0.5, 2.0};
-    }
-    const bool q_axis = table.axis_names[0] == "q";
-    for (std::int64_t column = 0; column < one.g2.cols; ++column) {
+    for (std::int64_t label = 1; label <= data.one_time.g2.cols; ++label) {
         BinFit bin;
-        bin.label = column + 1;
-        bin.q = data.dynamic_centre(bin.label, 0);
-        bin.phi = data.dynamic_centre(bin.label, 1);
-        bin.fit = fit_single(delay,
-                             one.g2.column(column),
-                             one.g2_err.empty() ? std::vector<double>{} : one.g2_err.column(column),
-                             options);
-        const bool expected = diffusion && q_axis && bin.q > 0 && data.frame_time_known;
-        bin.expected_tau_s = expected ? 1 / (*diffusion * bin.q * bin.q) : nan;
+        bin.label = label;
+        bin.q = data.dynamic_centre(label, 0);
+        bin.phi = data.dynamic_centre(label, 1);
+        bin.expected_tau_s = nan;
         table.bins.push_back(std::move(bin));
     }
-    table.power_law = power_law_of(table.bins);
     return table;
+}
+
+FitTable fit_result(const ResultData& data, const FitRequest& request) {
+    if (!data.has_multitau()) {
+        throw Error(ExitCode::data, "'" + data.path + "': no one-time correlation, nothing to fit");
+    }
+    FitTable table = empty_table(data, request.model);
+    table.options = request.options;
+    table.stretched = !request.options.exponent.fixed();
+    table.q_low = request.q_low;
+    table.q_high = request.q_high;
+    const OneTimeData& one = data.one_time;
+    const std::vector<double> delay = fit_delays(data);
+    const bool q_axis = table.axis_names[0] == "q";
+    for (BinFit& bin : table.bins) {
+        const std::vector<double> g2 = one.g2.column(bin.label - 1);
+        const std::vector<double> err =
+            one.g2_err.empty() ? std::vector<double>{} : one.g2_err.column(bin.label - 1);
+        bin.fit = request.model == FitModel::single ? fit_single(delay, g2, err, request.options)
+                                                    : fit_double(delay, g2, err, request.options);
+        if (request.diffusion && q_axis && bin.q > 0 && data.frame_time_known) {
+            bin.expected_tau_s = 1 / (*request.diffusion * bin.q * bin.q);
+        }
+    }
+    table.power_law = power_law_of(table.bins, table.q_low, table.q_high);
+    return table;
+}
+
+FitTable fit_result(const ResultData& data, std::optional<double> diffusion, bool stretched) {
+    FitRequest request;
+    request.diffusion = diffusion;
+    if (stretched) {
+        request.options.exponent = {0.5, 2.0};
+    }
+    return fit_result(data, request);
 }
 
 std::string to_text(const FitTable& table) {
@@ -134,7 +190,12 @@ std::string to_text(const FitTable& table) {
     if (table.stretched) {
         head.emplace_back("exponent");
     }
-    head.insert(head.end(), {"baseline", "status"});
+    const bool two = table.model == FitModel::double_;
+    head.emplace_back("baseline");
+    if (two) {
+        head.insert(head.end(), {with_unit("tau2", table.time_unit), "error", "fraction"});
+    }
+    head.emplace_back("status");
     std::vector<std::vector<std::string>> lines{head};
     for (const BinFit& bin : table.bins) {
         // Values of a fit that failed would only be mistaken for results.
@@ -152,6 +213,11 @@ std::string to_text(const FitTable& table) {
             line.push_back(number(shown(fit_exponent), 3));
         }
         line.push_back(number(shown(fit_baseline), 5));
+        if (two) {
+            line.push_back(number(shown(fit_tau2)));
+            line.push_back(number(bin.fit.ok ? bin.fit.errors[fit_tau2] : nan, 2));
+            line.push_back(number(shown(fit_fraction), 3));
+        }
         line.push_back(bin.fit.ok ? "fitted" : "not fitted: " + bin.fit.reason);
         lines.push_back(std::move(line));
     }
@@ -172,15 +238,18 @@ std::string to_text(const FitTable& table) {
 }
 
 std::string to_csv(const FitTable& table) {
-    std::string out = fmt::format(
-        "bin,{0},{1},contrast,contrast_err,tau_{2},tau_err_{2},exponent,exponent_err,baseline,"
-        "baseline_err,chi2,points,expected_tau_s,fitted,reason\n",
-        csv_text(with_unit(table.axis_names[0], table.axis_units[0])),
-        csv_text(with_unit(table.axis_names[1], table.axis_units[1])),
-        table.time_unit);
+    const std::size_t n = n_parameters(table.model);
+    std::string out = "bin," + csv_text(with_unit(table.axis_names[0], table.axis_units[0])) + "," +
+                      csv_text(with_unit(table.axis_names[1], table.axis_units[1]));
+    for (std::size_t p = 0; p < n; ++p) {
+        const bool time = p == fit_tau || p == fit_tau2;
+        const std::string unit = time ? "_" + table.time_unit : "";
+        out += "," + parameter_keys()[p] + unit + "," + parameter_keys()[p] + "_err" + unit;
+    }
+    out += ",chi2,points,expected_tau_s,fitted,reason\n";
     for (const BinFit& bin : table.bins) {
         out += fmt::format("{},{},{}", bin.label, csv_number(bin.q), csv_number(bin.phi));
-        for (const std::size_t p : {fit_contrast, fit_tau, fit_exponent, fit_baseline}) {
+        for (std::size_t p = 0; p < n; ++p) {
             out += fmt::format(",{},{}",
                                csv_number(bin.fit.ok ? bin.fit.values[p] : nan),
                                csv_number(bin.fit.ok ? bin.fit.errors[p] : nan));

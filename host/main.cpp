@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "host/cmd_average.hpp"
 #include "host/cmd_convert.hpp"
 #include "host/cmd_fit.hpp"
 #include "host/cmd_inspect.hpp"
@@ -12,6 +13,7 @@ int main(int argc, char** argv) {
         {"correlate", "from a raw file and a q-map to a result file", cmd_correlate},
         {"inspect", "say what files are and hold; --require-result for job scripts", cmd_inspect},
         {"fit", "relaxation time and contrast of every bin of a result", cmd_fit},
+        {"average", "mean of repeats without outliers, as a result", cmd_average},
         {"convert", "a raw file as another format, checked event by event", cmd_convert},
         {"simulate", "write a raw file of known dynamics", cmd_simulate},
         {"benchmark", "measure this program on this machine, results checked first", cmd_benchmark},

@@ -61,12 +61,12 @@ std::string result_stem(const RunConfig& config, const std::string& base) {
 }
 
 /// Number 0 is the plain name, others `_results_N.hdf`.
-std::string numbered_path(const RunConfig& config, const std::string& stem, int number) {
+std::string numbered_path(const std::string& directory, const std::string& stem, int number) {
     std::string name = stem;
     if (number > 0) {
         name.append(1, '_').append(std::to_string(number));
     }
-    return (fs::path(config.output) / (name + rp::result_extension)).string();
+    return (fs::path(directory) / (name + rp::result_extension)).string();
 }
 
 /// HDF5 tells the operating system's reason somewhere in a long line.
@@ -163,10 +163,33 @@ void prepare_output_directory(const std::string& directory) {
     const ClaimedFile probe(path.string());
 }
 
+std::string publish_result(ClaimedFile& hidden,
+                           const std::string& directory,
+                           const std::string& stem,
+                           bool overwrite) {
+    hidden.sync();
+    std::string reason;
+    if (!is_complete_result(hidden.path(), reason)) {
+        throw Error(ExitCode::io, "result '" + stem + "' is not complete after writing: " + reason);
+    }
+    if (overwrite) {
+        const std::string path = numbered_path(directory, stem, 0);
+        hidden.publish_over(path);
+        return path;
+    }
+    for (int number = 0; number < most_numbers; ++number) {
+        const std::string path = numbered_path(directory, stem, number);
+        if (hidden.publish_new(path)) {
+            return path;
+        }
+    }
+    no_name_left(stem);
+}
+
 std::string planned_result_path(const RunConfig& config, const std::string& base) {
     const std::string stem = result_stem(config, base);
     for (int number = 0; number < most_numbers; ++number) {
-        const std::string path = numbered_path(config, stem, number);
+        const std::string path = numbered_path(config.output, stem, number);
         std::error_code error;
         if (config.overwrite || !fs::exists(fs::symlink_status(path, error))) {
             return path;
@@ -190,7 +213,7 @@ struct ResultFile::State {
     }
     std::string directory() const { return config.output.empty() ? "." : config.output; }
 
-    std::string name() const { return numbered_path(config, stem, 0); }
+    std::string name() const { return numbered_path(config.output, stem, 0); }
 
     /// Marks it complete and closes it: the last moment at which writing can fail.
     void close_file() {
@@ -283,24 +306,7 @@ std::string ResultFile::commit() {
     } catch (const Error& error) {
         cannot_write(state.name(), error);
     }
-    state.hidden.sync();
-    std::string reason;
-    if (!is_complete_result(state.hidden.path(), reason)) {
-        throw Error(ExitCode::io,
-                    "result '" + state.stem + "' is not complete after writing: " + reason);
-    }
-    if (state.config.overwrite) {
-        const std::string path = numbered_path(state.config, state.stem, 0);
-        state.hidden.publish_over(path);
-        return path;
-    }
-    for (int number = 0; number < most_numbers; ++number) {
-        const std::string path = numbered_path(state.config, state.stem, number);
-        if (state.hidden.publish_new(path)) {
-            return path;
-        }
-    }
-    no_name_left(state.stem);
+    return publish_result(state.hidden, state.config.output, state.stem, state.config.overwrite);
 }
 
 }  // namespace xpcs

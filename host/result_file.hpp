@@ -11,10 +11,19 @@
 namespace xpcs {
 
 class ChunkWriter;
+class ClaimedFile;
 
 /// Checks, before any data is read, that the output directory exists (it is created) and can be
 /// written. Throws Error (cannot_create).
 void prepare_output_directory(const std::string& directory);
+
+/// Gives a closed hidden file that holds a result the name `<stem>.hdf` of its directory (or
+/// `<stem>_1.hdf`..., exclusively; or replaces with `overwrite`), after making it durable and
+/// checking that it is complete. Returns the path. Throws Error (io, cannot_create).
+std::string publish_result(ClaimedFile& hidden,
+                           const std::string& directory,
+                           const std::string& stem,
+                           bool overwrite);
 
 /// The name that a result would get now: `<prefix>_<base>_<suffix>_results.hdf`,
 /// `_results_1.hdf`... if it exists and `overwrite` is false.

@@ -268,8 +268,50 @@ inline constexpr ResultPath band_stride_frame{"/xpcs/twotime_multitau/config/str
                                               "i64",
                                               "frames",
                                               "every stride-th frame is used"};
+inline constexpr ResultPath average{
+    "/xpcs/average",
+    "",
+    "group",
+    "",
+    "mean of repeats; attributes weights, shape_limit, z_limit; files, kept, reason and scores"};
 inline constexpr ResultPath file_list{
-    "/xpcs/average/file_list", "n", "str", "", "results that were averaged"};
+    "/xpcs/average/file_list", "n_kept", "str", "", "results that were averaged"};
+inline constexpr ResultPath average_files{
+    "/xpcs/average/files", "n", "str", "", "all results that were given"};
+inline constexpr ResultPath average_kept{
+    "/xpcs/average/kept", "n", "bool", "", "whether the result takes part in the mean"};
+inline constexpr ResultPath average_reason{
+    "/xpcs/average/reason", "n", "str", "", "why a result was dropped, empty if it was kept"};
+inline constexpr ResultPath average_weight{
+    "/xpcs/average/weight", "n", "f64", "", "weight of the g2 of a result (weights none, counts)"};
+inline constexpr ResultPath average_shape{
+    "/xpcs/average/shape_correlation", "n", "f64", "", "correlation of g2 with the median curve"};
+inline constexpr ResultPath average_amplitude{
+    "/xpcs/average/relative_contrast", "n", "f64", "", "contrast relative to the median curve"};
+inline constexpr ResultPath average_offset{
+    "/xpcs/average/offset", "n", "f64", "", "shift of g2 against the median curve"};
+inline constexpr ResultPath average_z_amplitude{
+    "/xpcs/average/z_contrast", "n", "f64", "", "robust z of relative_contrast"};
+inline constexpr ResultPath average_z_offset{
+    "/xpcs/average/z_offset", "n", "f64", "", "robust z of offset"};
+inline constexpr ResultPath average_scatter{
+    "/xpcs/average/g2_scatter",
+    "n_tau,n_dq",
+    "f32",
+    "",
+    "standard deviation between the results / sqrt(n_values); NaN below 2 values"};
+inline constexpr ResultPath average_n_values{
+    "/xpcs/average/n_values", "n_tau,n_dq", "i32", "", "results with a value there"};
+inline constexpr ResultPath average_incident{
+    "/xpcs/average/incident_beam_intensity", "n", "f64", "", "I0 of each result, NaN if unknown"};
+inline constexpr ResultPath average_transmitted{"/xpcs/average/transmitted_beam_intensity",
+                                                "n",
+                                                "f64",
+                                                "",
+                                                "I1 of each result, NaN if unknown"};
+
+inline constexpr ResultPath fit{
+    "/xpcs/fit", "", "group", "", "fits of g2: groups single and double, see docs/formats.md"};
 
 inline constexpr ResultPath provenance{
     "/xpcs/provenance", "", "group", "", "how the result came about"};
@@ -391,7 +433,22 @@ inline constexpr std::array all{entry,
                                 band_config,
                                 band_avg_frame,
                                 band_stride_frame,
+                                average,
                                 file_list,
+                                average_files,
+                                average_kept,
+                                average_reason,
+                                average_weight,
+                                average_shape,
+                                average_amplitude,
+                                average_offset,
+                                average_z_amplitude,
+                                average_z_offset,
+                                average_scatter,
+                                average_n_values,
+                                average_incident,
+                                average_transmitted,
+                                fit,
                                 provenance,
                                 prov_program,
                                 prov_version,

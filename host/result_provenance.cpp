@@ -120,21 +120,6 @@ std::vector<std::string> all_utf8(const std::vector<std::string>& values) {
     return out;
 }
 
-template <class T>
-void put(hid_t file, const ResultPath& path, const std::vector<T>& values, const h5::Shape& shape) {
-    finish(h5::write<T>(file, path.path, values, shape, result_storage()),
-           path.unit,
-           path.description);
-}
-
-void put_text(hid_t file, const ResultPath& path, const std::string& value) {
-    finish(h5::write_string(file, path.path, to_utf8(value)), "", path.description);
-}
-
-void put_texts(hid_t file, const ResultPath& path, const std::vector<std::string>& values) {
-    finish(h5::write_strings(file, path.path, all_utf8(values)), "", path.description);
-}
-
 double total_seconds(const RunResult& result) {
     double sum = 0;
     for (const auto& [name, seconds] : result.stage_s) {
@@ -246,19 +231,6 @@ void write_counts(hid_t file, const RunResult& result) {
     finish(h5::write<std::uint32_t>(group.id(), "empty_static_labels", pixels.empty_static));
 }
 
-void write_inputs(hid_t file, const RunResult& result) {
-    std::vector<std::string> paths, modified;
-    std::vector<std::int64_t> sizes;
-    for (const InputFile& input : result.inputs) {
-        paths.push_back(input.path);
-        modified.push_back(input.modified);
-        sizes.push_back(static_cast<std::int64_t>(input.size_bytes));
-    }
-    put_texts(file, rp::prov_input_files, paths);
-    put(file, rp::prov_input_sizes, sizes, {sizes.size()});
-    put_texts(file, rp::prov_input_modified, modified);
-}
-
 void write_hot_pixels(hid_t file, const std::vector<HotPixel>& pixels) {
     std::vector<std::int64_t> table;
     std::vector<double> shares;
@@ -287,6 +259,42 @@ void write_stages(hid_t file, const RunResult& result) {
 }
 
 }  // namespace
+
+void put_text(hid_t file, const ResultPath& path, const std::string& value) {
+    finish(h5::write_string(file, path.path, to_utf8(value)), "", path.description);
+}
+
+void put_texts(hid_t file, const ResultPath& path, const std::vector<std::string>& values) {
+    finish(h5::write_strings(file, path.path, all_utf8(values)), "", path.description);
+}
+
+void put_inputs(hid_t file, const std::vector<InputFile>& inputs) {
+    std::vector<std::string> paths, modified;
+    std::vector<std::int64_t> sizes;
+    for (const InputFile& input : inputs) {
+        paths.push_back(input.path);
+        modified.push_back(input.modified);
+        sizes.push_back(static_cast<std::int64_t>(input.size_bytes));
+    }
+    put_texts(file, rp::prov_input_files, paths);
+    put(file, rp::prov_input_sizes, sizes);
+    put_texts(file, rp::prov_input_modified, modified);
+}
+
+std::string command_line_of(const std::vector<std::string>& arguments) {
+    std::string line;
+    for (const std::string& argument : arguments) {
+        line.append(line.empty() ? 0 : 1, ' ').append(quoted(argument));
+    }
+    return line;
+}
+
+void mark_complete(hid_t file) {
+    const h5::Group group = h5::require_group(file, rp::xpcs.path);
+    h5::write_attribute(group.id(), rp::attribute_program, rp::program_name);
+    h5::write_attribute(group.id(), rp::attribute_version, version());
+    h5::write_attribute(group.id(), rp::attribute_complete, std::int64_t{1});
+}
 
 std::string to_utf8(std::string_view bytes) {
     std::string out;
@@ -336,15 +344,11 @@ void write_provenance(hid_t file, const RunResult& result) {
     for (std::string& argument : to_command_line(result.config)) {
         arguments.push_back(std::move(argument));
     }
-    std::string line;
-    for (const std::string& argument : arguments) {
-        line.append(line.empty() ? 0 : 1, ' ').append(quoted(argument));
-    }
     put_text(file, rp::rawdata_path, result.raw);
     put_text(file, rp::prov_program, rp::program_name);
     put_text(file, rp::prov_version, version());
     put_text(file, rp::prov_commit, build_commit());
-    put_text(file, rp::prov_command_line, line);
+    put_text(file, rp::prov_command_line, command_line_of(arguments));
     put_texts(file, rp::prov_arguments, arguments);
     put_text(file, rp::prov_device, result.device);
     put_text(file, rp::prov_engine, result.engine);
@@ -363,7 +367,7 @@ void write_provenance(hid_t file, const RunResult& result) {
            rp::prov_peak_memory.unit,
            rp::prov_peak_memory.description);
     write_stages(file, result);
-    write_inputs(file, result);
+    put_inputs(file, result.inputs);
     write_frames(file, result.frames);
     write_counts(file, result);
     write_hot_pixels(file, result.hot_pixels);

@@ -13,18 +13,6 @@ namespace {
 
 namespace rp = result_path;
 
-template <class T>
-void put(hid_t file, const ResultPath& path, const std::vector<T>& values, const h5::Shape& shape) {
-    finish(h5::write<T>(file, path.path, values, shape, result_storage()),
-           path.unit,
-           path.description);
-}
-
-template <class T>
-void put(hid_t file, const ResultPath& path, const std::vector<T>& values) {
-    put(file, path, values, {values.size()});
-}
-
 std::vector<float> to_float(const std::vector<double>& values) {
     return {values.begin(), values.end()};
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "host/h5.hpp"
+#include "host/result_paths.hpp"
 #include "host/run_result.hpp"
 
 #include <cstdint>
@@ -18,6 +19,27 @@ h5::Storage result_storage();
 
 /// Adds unit and description and closes, so that a full disk is found out at once.
 void finish(h5::Dataset dataset, const std::string& unit = "", const std::string& description = "");
+
+/// A row of the table of paths, with its unit and description.
+template <class T>
+void put(hid_t file, const ResultPath& path, const std::vector<T>& values, const h5::Shape& shape) {
+    finish(h5::write<T>(file, path.path, values, shape, result_storage()),
+           path.unit,
+           path.description);
+}
+template <class T>
+void put(hid_t file, const ResultPath& path, const std::vector<T>& values) {
+    put(file, path, values, {values.size()});
+}
+void put_text(hid_t file, const ResultPath& path, const std::string& value);
+void put_texts(hid_t file, const ResultPath& path, const std::vector<std::string>& values);
+
+/// Names, sizes and times of the files that were read.
+void put_inputs(hid_t file, const std::vector<InputFile>& inputs);
+/// The arguments as a shell would need them.
+std::string command_line_of(const std::vector<std::string>& arguments);
+/// The last thing that is written: attributes program, version and complete of /xpcs.
+void mark_complete(hid_t file);
 
 /// Valid UTF-8 without zero bytes; every other byte becomes the four characters \xNN.
 std::string to_utf8(std::string_view bytes);

@@ -2,6 +2,7 @@
 #include "host/run_setup.hpp"
 
 #include "host/errors.hpp"
+#include "host/file_facts.hpp"
 #include "host/log.hpp"
 #include "host/memory.hpp"
 #include "host/readers/raw_file.hpp"
@@ -11,10 +12,7 @@
 #include "host/twotime_run.hpp"
 #include "kernels/lag_ladder.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -27,25 +25,6 @@ namespace {
 
 /// Above this occupancy whole rows take less memory and time than events.
 constexpr double dense_occupancy = 0.15;
-
-std::string utc(std::time_t seconds) {
-    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
-}
-
-std::string host_name() {
-    char name[256] = {};
-    return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
-}
-
-std::vector<InputFile> stat_inputs(const std::vector<std::string>& paths) {
-    std::vector<InputFile> inputs;
-    for (const std::string& path : paths) {
-        struct stat info {};
-        if (path.empty() || stat(path.c_str(), &info) != 0) continue;
-        inputs.push_back({path, static_cast<std::uint64_t>(info.st_size), utc(info.st_mtime)});
-    }
-    return inputs;
-}
 
 Metadata metadata_of(const RunConfig& config, const std::string& raw) {
     Metadata metadata;
@@ -303,7 +282,7 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     StageClock clock(result.stage_s);
     result.config = config;
     result.raw = raw;
-    result.started = utc(std::time(nullptr));
+    result.started = utc_text(std::time(nullptr));
     result.host_name = host_name();
     setup.device = choose_device(device_of(config));
     result.device = setup.device.description;

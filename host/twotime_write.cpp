@@ -15,18 +15,6 @@ namespace {
 
 namespace rp = result_path;
 
-template <class T>
-void put(hid_t file, const ResultPath& path, const std::vector<T>& values, const h5::Shape& shape) {
-    finish(h5::write<T>(file, path.path, values, shape, result_storage()),
-           path.unit,
-           path.description);
-}
-
-template <class T>
-void put(hid_t file, const ResultPath& path, const std::vector<T>& values) {
-    put(file, path, values, {values.size()});
-}
-
 double seconds_per_frame(const RunResult& result) {
     return result.frame_time_s > 0
                ? result.frame_time_s * static_cast<double>(result.frames.stride) *

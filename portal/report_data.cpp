@@ -2,6 +2,7 @@
 #include "portal/report_data.hpp"
 
 #include "host/errors.hpp"
+#include "host/fit_store.hpp"
 #include "host/text.hpp"
 
 #include <fmt/format.h>
@@ -188,7 +189,9 @@ gather(const std::string& path, bool stretched, std::size_t most_maps, std::int6
     out.config = reader.config();
     out.provenance = reader.provenance();
     if (out.result.has_multitau()) {
-        out.fits = fit_result(out.result, std::nullopt, stretched);
+        // Fits that somebody stored, with bounds of their own, are the ones to show.
+        out.fits = stretched ? std::nullopt : read_fit(out.result, FitModel::single);
+        if (!out.fits) out.fits = fit_result(out.result, std::nullopt, stretched);
     }
     set_times(out);
     read_maps(reader, out, most_maps, side);

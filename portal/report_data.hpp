@@ -57,7 +57,8 @@ struct ReportData {
 };
 
 /// Reads a result of any layout. At most `most_maps` two-time maps, spread evenly, each averaged
-/// to at most `side` rows. Throws what ResultReader throws.
+/// to at most `side` rows. Fits are those that the file holds, else made here. Throws what
+/// ResultReader throws.
 ReportData gather(const std::string& path,
                   bool stretched,
                   std::size_t most_maps = 36,

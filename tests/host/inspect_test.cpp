@@ -227,7 +227,7 @@ TEST(FitCommand, PrintsATableAndWritesCsv) {
     const std::string path = write_result(made_up_result(dir));
     const auto before = fs::last_write_time(path);
     CaptureStdout();
-    EXPECT_EQ(cmd_fit({path, "--expected-D=1e7", "--csv", dir.file("fit.csv")}), 0);
+    EXPECT_EQ(cmd_fit({path, "--no-store", "--expected-D=1e7", "--csv", dir.file("fit.csv")}), 0);
     const std::string out = GetCapturedStdout();
     EXPECT_THAT(out, HasSubstr("expected"));
     EXPECT_THAT(out, HasSubstr("fitted"));

@@ -53,15 +53,11 @@ Partition restrict(const Partition& full, const std::vector<std::uint32_t>& bins
     for (const std::uint32_t bin : bins)
         wanted[bin] = 1;
     Partition out = full;
-    out.pixel.clear();
-    out.static_bin.clear();
-    std::fill(out.slot.begin(), out.slot.end(), Partition::not_kept);
+    out.drop_pixels();
     for (std::int64_t k = 0; k < full.n_kept(); ++k) {
         if (wanted[full.dynamic_bin(k)] == 0) continue;
         const auto from = static_cast<std::size_t>(k);
-        out.slot[full.pixel[from]] = static_cast<std::uint32_t>(out.pixel.size());
-        out.pixel.push_back(full.pixel[from]);
-        out.static_bin.push_back(full.static_bin[from]);
+        out.keep_pixel(full.pixel[from], full.static_bin[from]);
     }
     return out;
 }

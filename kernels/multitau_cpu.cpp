@@ -43,6 +43,7 @@ struct TileJob {
 struct TileWorker {
     TileEvents events;
     RawVector<std::uint32_t> row, frame, count, shifted;
+    RawVector<std::byte> samples;  ///< one row of 8, 16 or 32 bits
     RawVector<double> value;
     PixelScratch scratch;
     LagSums sums;
@@ -101,171 +102,229 @@ inline void store_means(const Stretch& stretch,
     }
 }
 
-/// One stretch of one pixel with events frame[0..n), count[0..n).
+/// What one pixel delivered: its events, ascending in time, or a sample of every frame.
+struct PixelEvents {
+    const std::uint32_t* frame;
+    const std::uint32_t* count;
+    std::size_t n;
+};
+template <class Sample>
+struct PixelRow {
+    const Sample* sample;
+    std::size_t n;
+};
+
+template <class T>
+HWY_INLINE std::uint64_t sum_of(const T* count, std::size_t n) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < n; ++i)
+        sum += count[i];
+    return sum;
+}
+HWY_INLINE std::uint64_t sum_of(const std::uint8_t* count, std::size_t n) {
+    // Pieces of 2^16 bytes fit 32 bits, which vectors add up faster.
+    std::uint64_t sum = 0;
+    for (std::size_t first = 0; first < n; first += 65536) {
+        std::uint32_t part = 0;
+        for (std::size_t i = first; i < std::min(n, first + 65536); ++i)
+            part += count[i];
+        sum += part;
+    }
+    return sum;
+}
+inline std::uint64_t total_of(const PixelEvents& pixel) {
+    return sum_of(pixel.count, pixel.n);
+}
+template <class Sample>
+inline std::uint64_t total_of(const PixelRow<Sample>& pixel) {
+    return sum_of(pixel.sample, pixel.n);
+}
+
+inline void correlate_counts(const TileJob& job,
+                             const Stretch& stretch,
+                             const PixelEvents& pixel,
+                             std::uint64_t total,
+                             TileWorker& worker) {
+    correlate_events(pixel.frame,
+                     pixel.count,
+                     pixel.n,
+                     total,
+                     stretch.ladder,
+                     job.neighbours,
+                     worker.scratch,
+                     worker.sums);
+}
+template <class Sample>
+inline void correlate_counts(const TileJob&,
+                             const Stretch& stretch,
+                             const PixelRow<Sample>& pixel,
+                             std::uint64_t total,
+                             TileWorker& worker) {
+    correlate_row(pixel.sample, total, stretch.ladder, worker.scratch, worker.sums);
+}
+
+/// The pixel's sums of one stretch as doubles.
+struct PixelSums {
+    double G2[max_lags], past[max_lags], future[max_lags];
+};
+
+inline void counts_as_doubles(const LagSums& sums, const LagLadder& ladder, PixelSums& out) {
+    const auto n_lags = static_cast<std::size_t>(ladder.n_lags());
+    for (std::size_t i = 0; i < n_lags; ++i) {
+        const std::uint64_t inside = sums.total[core::lag_level(static_cast<int>(i))];
+        out.G2[i] = static_cast<double>(sums.G2[i]);
+        out.past[i] = static_cast<double>(inside - sums.tail[i]);
+        out.future[i] = static_cast<double>(inside - sums.head[i]);
+    }
+    if (!sums.wide) return;
+    for (std::size_t i = 0; i < n_lags; ++i) {
+        out.G2[i] = static_cast<double>(sums.G2_full(static_cast<int>(i)));
+    }
+}
+
+/// Weighted sums of a pixel's events, added to its static bin.
+inline void correlate_weighted(const TileJob& job,
+                               std::size_t which,
+                               std::uint32_t bin,
+                               const PixelEvents& pixel,
+                               TileWorker& worker,
+                               PixelSums& out) {
+    const Stretch& stretch = job.stretches[which];
+    const double* weight = job.request.weights->weight.data() + stretch.begin;
+    RawVector<double>& value = worker.value;
+    value.resize(std::max(value.size(), pixel.n));
+    for (std::size_t i = 0; i < pixel.n; ++i)
+        value[i] = pixel.count[i] * weight[pixel.frame[i]];
+    correlate_events_weighted(pixel.frame,
+                              value.data(),
+                              pixel.n,
+                              stretch.ladder,
+                              job.neighbours,
+                              stretch.taken,
+                              worker.scratch,
+                              worker.weighted_sums);
+    const auto n_lags = static_cast<std::size_t>(stretch.ladder.n_lags());
+    std::copy_n(worker.weighted_sums.G2, n_lags, out.G2);
+    std::copy_n(worker.weighted_sums.past, n_lags, out.past);
+    std::copy_n(worker.weighted_sums.future, n_lags, out.future);
+    double* row = worker.weighted[which].row(bin);
+    for (std::size_t i = 0; i < n_lags; ++i)
+        row[i] += out.G2[i];
+    for (std::size_t i = 0; i < n_lags; ++i)
+        row[n_lags + i] += out.past[i];
+    for (std::size_t i = 0; i < n_lags; ++i)
+        row[2 * n_lags + i] += out.future[i];
+}
+template <class Sample>
+void correlate_weighted(
+    const TileJob&, std::size_t, std::uint32_t, const PixelRow<Sample>&, TileWorker&, PixelSums&) {
+}  // rows become events before they are weighted
+
+/// One stretch of one pixel.
+template <class Pixel>
 inline void add_stretch(const TileJob& job,
                         std::size_t which,
                         std::int64_t slot,
-                        const std::uint32_t* frame,
-                        const std::uint32_t* count,
-                        std::size_t n,
+                        const Pixel& pixel,
                         std::uint64_t total,
-                        bool dense_row,
                         TileWorker& worker,
                         PixelMeans* means) {
     const Stretch& stretch = job.stretches[which];
     const Partition& partition = job.series.partition();
     const std::uint32_t bin = partition.static_bin[static_cast<std::size_t>(slot)];
     const std::uint32_t dynamic = partition.dynamic_of_static[bin];
-    const auto n_lags = static_cast<std::size_t>(stretch.ladder.n_lags());
-    double G2[max_lags], past[max_lags], future[max_lags];
+    PixelSums sums;
     if (job.request.weights == nullptr) {
-        LagSums& sums = worker.sums;
-        if (dense_row) {
-            correlate_row(count, total, stretch.ladder, worker.scratch, sums);
-        } else {
-            correlate_events(
-                frame, count, n, total, stretch.ladder, job.neighbours, worker.scratch, sums);
-        }
-        worker.counts[which].add(bin, sums, total);
-        for (std::size_t i = 0; i < n_lags; ++i) {
-            const std::uint64_t inside = sums.total[stretch.ladder.lags[i].level];
-            G2[i] = static_cast<double>(sums.G2[i]);
-            past[i] = static_cast<double>(inside - sums.tail[i]);
-            future[i] = static_cast<double>(inside - sums.head[i]);
-        }
-        if (sums.wide) {
-            for (std::size_t i = 0; i < n_lags; ++i) {
-                G2[i] = static_cast<double>(sums.G2_full(static_cast<int>(i)));
-            }
-        }
+        correlate_counts(job, stretch, pixel, total, worker);
+        worker.counts[which].add(bin, worker.sums, total);
+        counts_as_doubles(worker.sums, stretch.ladder, sums);
     } else {
-        const double* weight = job.request.weights->weight.data() + stretch.begin;
-        RawVector<double>& value = worker.value;
-        value.resize(std::max(value.size(), n));
-        for (std::size_t i = 0; i < n; ++i)
-            value[i] = count[i] * weight[frame[i]];
-        correlate_events_weighted(frame,
-                                  value.data(),
-                                  n,
-                                  stretch.ladder,
-                                  job.neighbours,
-                                  stretch.taken,
-                                  worker.scratch,
-                                  worker.weighted_sums);
-        std::copy_n(worker.weighted_sums.G2, n_lags, G2);
-        std::copy_n(worker.weighted_sums.past, n_lags, past);
-        std::copy_n(worker.weighted_sums.future, n_lags, future);
-        double* row = worker.weighted[which].row(bin);
-        for (std::size_t i = 0; i < n_lags; ++i)
-            row[i] += G2[i];
-        for (std::size_t i = 0; i < n_lags; ++i)
-            row[n_lags + i] += past[i];
-        for (std::size_t i = 0; i < n_lags; ++i)
-            row[2 * n_lags + i] += future[i];
+        correlate_weighted(job, which, bin, pixel, worker, sums);
     }
-    add_ratios(G2,
-               past,
-               future,
+    add_ratios(sums.G2,
+               sums.past,
+               sums.future,
                stretch.pairs.data(),
-               n_lags,
+               static_cast<std::size_t>(stretch.ladder.n_lags()),
                worker.ratios[which].row(dynamic),
                worker.counts[which].n_signal(dynamic));
     if (means != nullptr) {
-        store_means(stretch, G2, past, future, slot - means->first_slot, *means);
+        store_means(stretch, sums.G2, sums.past, sums.future, slot - means->first_slot, *means);
     }
-}
-
-inline std::uint64_t sum_of(const std::uint32_t* count, std::size_t n) {
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < n; ++i)
-        sum += count[i];
-    return sum;
 }
 
 /// Photons of a pixel in every slice of the SAXS segments.
+template <class Sample>
 inline void add_segments(const MultitauRequest& request,
-                         const std::uint32_t* frame,
-                         const std::uint32_t* count,
-                         std::size_t n,
-                         bool dense_row,
+                         const PixelRow<Sample>& pixel,
                          std::uint64_t* segments) {
-    if (dense_row) {
-        for (std::int64_t k = 0; k < request.n_segments; ++k) {
-            segments[k] += sum_of(count + k * request.segment_frames,
-                                  static_cast<std::size_t>(request.segment_frames));
-        }
-        return;
+    for (std::int64_t k = 0; k < request.n_segments; ++k) {
+        segments[k] += sum_of(pixel.sample + k * request.segment_frames,
+                              static_cast<std::size_t>(request.segment_frames));
     }
+}
+inline void
+add_segments(const MultitauRequest& request, const PixelEvents& pixel, std::uint64_t* segments) {
     const std::int64_t end = request.n_segments * request.segment_frames;
     std::int64_t current = 0, current_end = request.segment_frames;
     std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        if (frame[i] >= current_end) {
+    for (std::size_t i = 0; i < pixel.n; ++i) {
+        const std::uint32_t frame = pixel.frame[i];
+        if (frame >= current_end) {
             segments[current] += sum;
             sum = 0;
-            if (frame[i] >= end) return;
-            current = frame[i] / request.segment_frames;
+            if (frame >= end) return;
+            current = frame / request.segment_frames;
             current_end = (current + 1) * request.segment_frames;
         }
-        sum += count[i];
+        sum += pixel.count[i];
     }
     segments[current] += sum;
 }
 
-/// Everything of one pixel: its events are those of the analysis frames, ascending.
+/// The part of a pixel that lies in a stretch, its frames counted from there.
+inline PixelEvents slice(const PixelEvents& pixel, const Stretch& stretch, TileWorker& worker) {
+    const auto at = [&](std::int64_t frame) {
+        return static_cast<std::size_t>(std::lower_bound(pixel.frame,
+                                                         pixel.frame + pixel.n,
+                                                         static_cast<std::uint32_t>(frame)) -
+                                        pixel.frame);
+    };
+    const std::size_t first = at(stretch.begin), last = at(stretch.end);
+    worker.shifted.resize(std::max(worker.shifted.size(), pixel.n));
+    for (std::size_t i = first; i < last; ++i)
+        worker.shifted[i - first] = pixel.frame[i] - static_cast<std::uint32_t>(stretch.begin);
+    return {worker.shifted.data(), pixel.count + first, last - first};
+}
+template <class Sample>
+inline PixelRow<Sample> slice(const PixelRow<Sample>& pixel, const Stretch& stretch, TileWorker&) {
+    return {pixel.sample + stretch.begin, static_cast<std::size_t>(stretch.end - stretch.begin)};
+}
+
+/// Everything of one pixel in the analysis frames.
+template <class Pixel>
 inline void add_pixel(const TileJob& job,
                       std::int64_t slot,
-                      const std::uint32_t* frame,
-                      const std::uint32_t* count,
-                      std::size_t n,
-                      bool dense_row,
+                      const Pixel& pixel,
                       TileWorker& worker,
                       std::uint64_t* pixel_photons,
                       PixelMeans* means) {
-    const std::uint64_t total = sum_of(count, n);
+    const std::uint64_t total = total_of(pixel);
     pixel_photons[slot] = total;
     if (total == 0) return;
     if (job.request.n_segments > 0) {
         const std::uint32_t bin = job.series.partition().static_bin[static_cast<std::size_t>(slot)];
         add_segments(job.request,
-                     frame,
-                     count,
-                     n,
-                     dense_row,
+                     pixel,
                      worker.segments.data() +
                          std::size_t{bin} * static_cast<std::size_t>(job.request.n_segments));
     }
-    add_stretch(job, 0, slot, frame, count, n, total, dense_row, worker, means);
+    add_stretch(job, 0, slot, pixel, total, worker, means);
     for (std::size_t k = 1; k < job.stretches.size(); ++k) {
-        const Stretch& stretch = job.stretches[k];
-        std::size_t first = static_cast<std::size_t>(stretch.begin);
-        std::size_t last = static_cast<std::size_t>(stretch.end);
-        if (!dense_row) {
-            first = static_cast<std::size_t>(
-                std::lower_bound(frame, frame + n, static_cast<std::uint32_t>(stretch.begin)) -
-                frame);
-            last = static_cast<std::size_t>(
-                std::lower_bound(frame, frame + n, static_cast<std::uint32_t>(stretch.end)) -
-                frame);
-        }
-        worker.shifted.resize(std::max(worker.shifted.size(), n));
-        std::uint64_t slice_total = 0;
-        for (std::size_t i = first; i < last; ++i) {
-            worker.shifted[i - first] =
-                dense_row ? 0 : frame[i] - static_cast<std::uint32_t>(stretch.begin);
-            slice_total += count[i];
-        }
-        if (slice_total == 0) continue;
-        add_stretch(job,
-                    k,
-                    slot,
-                    worker.shifted.data(),
-                    count + first,
-                    last - first,
-                    slice_total,
-                    dense_row,
-                    worker,
-                    nullptr);
+        const Pixel part = slice(pixel, job.stretches[k], worker);
+        const std::uint64_t part_total = total_of(part);
+        if (part_total == 0) continue;
+        add_stretch(job, k, slot, part, part_total, worker, nullptr);
     }
 }
 
@@ -308,26 +367,46 @@ void sparse_tile(const TileJob& job,
             count = worker.count.data();
         }
         worker.events_used += static_cast<std::int64_t>(n);
-        add_pixel(job, slot, frame, count, n, false, worker, pixel_photons, means);
+        add_pixel(job, slot, PixelEvents{frame, count, n}, worker, pixel_photons, means);
     }
 }
 
-void dense_tile(const TileJob& job,
+/// Rows whose frames are those of the analysis, in the width that the samples have.
+template <class Sample>
+void plain_rows(const TileJob& job,
                 std::int64_t tile,
                 TileWorker& worker,
                 std::uint64_t* pixel_photons,
                 PixelMeans* means) {
+    const auto n_frames = static_cast<std::size_t>(job.request.frames.n_frames);
+    worker.samples.resize(std::max(worker.samples.size(), n_frames * sizeof(Sample)));
+    auto* row = reinterpret_cast<Sample*>(worker.samples.data());
+    const std::int64_t end = job.series.end_slot(tile);
+    for (std::int64_t slot = job.series.first_slot(tile); slot < end; ++slot) {
+        if (is_excluded(job.request, slot)) continue;
+        job.series.gather_row(slot, job.request.frames.n_frames, row);
+        add_pixel(job, slot, PixelRow<Sample>{row, n_frames}, worker, pixel_photons, means);
+    }
+}
+
+/// Rows of which frames are selected, summed up or weighted.
+void mapped_rows(const TileJob& job,
+                 std::int64_t tile,
+                 TileWorker& worker,
+                 std::uint64_t* pixel_photons,
+                 PixelMeans* means) {
     const FrameMap& map = job.request.frames;
     const std::int64_t n_raw = map.end() - job.series.range().begin_frame;
     const auto n_frames = static_cast<std::size_t>(map.n_frames);
     worker.row.resize(static_cast<std::size_t>(std::max(n_raw, map.n_frames)));
-    for (std::int64_t slot = job.series.first_slot(tile); slot < job.series.end_slot(tile);
-         ++slot) {
+    worker.count.resize(std::max(worker.count.size(), n_frames));
+    worker.frame.resize(std::max(worker.frame.size(), n_frames));
+    const std::int64_t end = job.series.end_slot(tile);
+    for (std::int64_t slot = job.series.first_slot(tile); slot < end; ++slot) {
         if (is_excluded(job.request, slot)) continue;
         job.series.gather_row(slot, n_raw, worker.row.data());
         std::uint32_t* row = worker.row.data();
         if (job.map_frames) {
-            worker.count.resize(std::max(worker.count.size(), n_frames));
             std::fill_n(worker.count.begin(), n_frames, 0U);
             for (std::int64_t f = 0; f < n_raw; ++f) {
                 const std::int64_t t = map(job.series.range().begin_frame + f);
@@ -336,18 +415,34 @@ void dense_tile(const TileJob& job,
             row = worker.count.data();
         }
         if (job.request.weights == nullptr) {
-            add_pixel(job, slot, row, row, n_frames, true, worker, pixel_photons, means);
+            add_pixel(
+                job, slot, PixelRow<std::uint32_t>{row, n_frames}, worker, pixel_photons, means);
             continue;
         }
         // Weights make real numbers of counts; a full row is the densest of event lists.
-        worker.frame.resize(std::max(worker.frame.size(), n_frames));
         std::size_t n = 0;
         for (std::size_t t = 0; t < n_frames; ++t) {
             worker.frame[n] = static_cast<std::uint32_t>(t);
             row[n] = row[t];
             n += row[n] != 0;
         }
-        add_pixel(job, slot, worker.frame.data(), row, n, false, worker, pixel_photons, means);
+        add_pixel(
+            job, slot, PixelEvents{worker.frame.data(), row, n}, worker, pixel_photons, means);
+    }
+}
+
+void dense_tile(const TileJob& job,
+                std::int64_t tile,
+                TileWorker& worker,
+                std::uint64_t* pixel_photons,
+                PixelMeans* means) {
+    const std::uint32_t largest = job.series.largest_sample();
+    if (job.map_frames || job.request.weights != nullptr || largest > 0xFFFF) {
+        mapped_rows(job, tile, worker, pixel_photons, means);
+    } else if (largest > 0xFF) {
+        plain_rows<std::uint16_t>(job, tile, worker, pixel_photons, means);
+    } else {
+        plain_rows<std::uint8_t>(job, tile, worker, pixel_photons, means);
     }
 }
 

@@ -38,6 +38,38 @@ constexpr std::int64_t largest_short = 23170;  // 2 * x^2 fits 32 bits
 constexpr std::uint64_t short_total = 32767;   // no sum over a pixel can exceed 16 bits
 constexpr std::size_t all_pairs_below = 8;
 
+/// Byte k of row m: index of the k-th set bit of m.
+struct BitIndices {
+    std::uint64_t of[256];
+    constexpr BitIndices() : of{} {
+        for (unsigned m = 0; m < 256; ++m) {
+            int at = 0;
+            for (std::uint64_t bit = 0; bit < 8; ++bit) {
+                if ((m >> bit & 1U) != 0) of[m] |= bit << 8 * at++;
+            }
+        }
+    }
+};
+inline constexpr BitIndices bit_indices;
+
+/// Appends i + (index of every set lane of `near`) at `hit`; returns their number. May write a
+/// whole vector. The library's own CompressStore builds its table anew in each call where the
+/// instruction set has no compression (seen with GCC 12 and AVX2).
+template <class D, class Mask>
+HWY_INLINE std::size_t append_set(D d, Mask near, std::uint32_t i, std::uint32_t* hit) {
+#if HWY_TARGET == HWY_AVX2
+    alignas(8) std::uint8_t bits[8];
+    hn::StoreMaskBits(d, near, bits);
+    const hn::Rebind<std::uint8_t, D> d8;
+    const auto indices = hn::PromoteTo(
+        d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(&bit_indices.of[bits[0]])));
+    hn::StoreU(hn::Add(indices, hn::Set(d, i)), d, hit);
+    return static_cast<std::size_t>(__builtin_popcount(bits[0]));
+#else
+    return hn::CompressStore(hn::Add(hn::Iota(d, 0), hn::Set(d, i)), near, d, hit);
+#endif
+}
+
 /// Calls visit(i) for every i with t[i + m] - t[i] < reach; returns their number.
 template <class Visit>
 HWY_INLINE std::size_t visit_neighbours(const std::uint32_t* HWY_RESTRICT t,
@@ -53,12 +85,8 @@ HWY_INLINE std::size_t visit_neighbours(const std::uint32_t* HWY_RESTRICT t,
     std::size_t i = 0;
     for (; i + m + lanes <= n; i += lanes) {
         const auto distance = hn::Sub(hn::LoadU(d, t + i + m), hn::LoadU(d, t + i));
-        const auto near = hn::Lt(distance, limit);
         n_hits +=
-            hn::CompressStore(hn::Add(hn::Iota(d, 0), hn::Set(d, static_cast<std::uint32_t>(i))),
-                              near,
-                              d,
-                              hit + n_hits);
+            append_set(d, hn::Lt(distance, limit), static_cast<std::uint32_t>(i), hit + n_hits);
     }
     for (; i + m < n; ++i) {
         hit[n_hits] = static_cast<std::uint32_t>(i);
@@ -422,19 +450,20 @@ inline void correlate_events(const std::uint32_t* t,
         scratch.blocks.data(), n_blocks, level, largest, inside, ladder, scratch.wide_blocks, out);
 }
 
-/// Correlates one pixel's samples row[0 .. T-1].
-inline void correlate_row(const std::uint32_t* row,
-                          std::uint64_t total,
-                          const LagLadder& ladder,
-                          PixelScratch& scratch,
-                          LagSums& out) {
+/// Correlates one pixel's samples row[0 .. T-1] of 8, 16 or 32 bits.
+template <class Sample>
+HWY_INLINE void correlate_row(const Sample* HWY_RESTRICT row,
+                              std::uint64_t total,
+                              const LagLadder& ladder,
+                              PixelScratch& scratch,
+                              LagSums& out) {
     const std::int64_t n = ladder.n_frames;
     out.wide = total > narrow_total_limit;
     if (out.wide) std::fill(out.G2_high, out.G2_high + ladder.n_lags(), 0);
-    std::uint32_t largest = 0;
+    Sample largest = 0;
     for (std::int64_t i = 0; i < n; ++i)
         largest = std::max(largest, row[i]);
-    if (largest > largest_short || out.wide) {
+    if (std::uint64_t{largest} > std::uint64_t{largest_short} || out.wide) {
         scratch.wide_blocks.resize(
             std::max(scratch.wide_blocks.size(), static_cast<std::size_t>(n)));
         std::copy(row, row + n, scratch.wide_blocks.begin());
@@ -443,7 +472,7 @@ inline void correlate_row(const std::uint32_t* row,
     }
     const auto size = static_cast<std::size_t>(n + pad);
     if (scratch.blocks.size() < size) scratch.blocks.resize(size);
-    std::int16_t* b = scratch.blocks.data();
+    std::int16_t* HWY_RESTRICT b = scratch.blocks.data();
     for (std::int64_t i = 0; i < n; ++i)
         b[i] = static_cast<std::int16_t>(row[i]);
     std::fill(b + n, b + n + pad, std::int16_t{0});

@@ -6,6 +6,24 @@
 
 namespace xpcs {
 
+void Partition::drop_pixels() {
+    const auto n = static_cast<std::size_t>(rows * cols);
+    pixel.clear();
+    static_bin.clear();
+    slot.assign(n, not_kept);
+    groups.assign((n + 63) / 64, {});
+}
+
+void Partition::keep_pixel(std::uint32_t detector_pixel, std::uint32_t bin) {
+    const auto at = static_cast<std::uint32_t>(pixel.size());
+    KeptGroup& group = groups[detector_pixel >> 6];
+    if (group.mask == 0) group.before = at;
+    group.mask |= std::uint64_t{1} << (detector_pixel & 63);
+    slot[detector_pixel] = at;
+    pixel.push_back(detector_pixel);
+    static_bin.push_back(bin);
+}
+
 Partition make_partition(std::int64_t rows,
                          std::int64_t cols,
                          const std::vector<std::uint32_t>& static_label,
@@ -22,7 +40,7 @@ Partition make_partition(std::int64_t rows,
     partition.n_static = n_static;
     partition.n_dynamic = n_dynamic;
     partition.dynamic_of_static.assign(n_static, Partition::not_kept);
-    partition.slot.assign(n_pixels, Partition::not_kept);
+    partition.drop_pixels();
     for (std::size_t p = 0; p < n_pixels; ++p) {
         const std::uint32_t s = static_label[p];
         const std::uint32_t d = dynamic_label[p];
@@ -38,9 +56,7 @@ Partition make_partition(std::int64_t rows,
                                         " lies in dynamic bins " + std::to_string(owner + 1) +
                                         " and " + std::to_string(d));
         }
-        partition.slot[p] = static_cast<std::uint32_t>(partition.pixel.size());
-        partition.pixel.push_back(static_cast<std::uint32_t>(p));
-        partition.static_bin.push_back(s - 1);
+        partition.keep_pixel(static_cast<std::uint32_t>(p), s - 1);
     }
     return partition;
 }

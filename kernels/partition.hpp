@@ -2,6 +2,7 @@
 // All that the numerics needs of a q-map: the kept pixels and the bins they belong to.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -22,6 +23,27 @@ struct Partition {
     std::vector<std::uint32_t> static_bin;         ///< [n_kept]
     std::vector<std::uint32_t> dynamic_of_static;  ///< [n_static]; not_kept for an empty bin
     std::vector<std::uint32_t> slot;               ///< [rows * cols] index into pixel, or not_kept
+
+    /// 64 neighbouring detector pixels: which are kept, and how many are kept before them. Says the
+    /// same as `slot` in a sixteenth of the memory, so that it stays in the cache.
+    struct KeptGroup {
+        std::uint64_t mask = 0;
+        std::uint32_t before = 0;
+    };
+    std::vector<KeptGroup> groups;  ///< [rows * cols / 64, rounded up]
+
+    /// slot[pixel].
+    std::uint32_t slot_of(std::uint32_t detector_pixel) const {
+        const KeptGroup& group = groups[detector_pixel >> 6];
+        const std::uint64_t bit = std::uint64_t{1} << (detector_pixel & 63);
+        const auto rank = static_cast<std::uint32_t>(std::popcount(group.mask & (bit - 1)));
+        return (group.mask & bit) != 0 ? group.before + rank : not_kept;
+    }
+
+    /// Forgets every kept pixel of a detector of rows x cols.
+    void drop_pixels();
+    /// Keeps a pixel; pixels come in ascending order.
+    void keep_pixel(std::uint32_t detector_pixel, std::uint32_t bin);
 
     std::int64_t n_kept() const { return static_cast<std::int64_t>(pixel.size()); }
     std::uint32_t dynamic_bin(std::int64_t kept) const {

@@ -64,8 +64,11 @@ struct SeriesPiece {
 
 /// Buffers that a thread reuses from chunk to chunk.
 struct PieceScratch {
-    EventChunk events;
-    std::vector<std::uint32_t> slot;
+    EventChunk events;                ///< lit samples of dense frames
+    EventChunk split;                 ///< events with large counts taken apart
+    RawVector<std::uint32_t> narrow;  ///< packed events in file order ...
+    RawVector<std::uint64_t> wide;
+    RawVector<std::uint32_t> tile;  ///< ... and their tiles
     std::vector<std::uint32_t> cursor;
 };
 
@@ -137,8 +140,9 @@ class PixelSeries {
     void gather(std::int64_t tile, TileEvents& out) const;
 
     /// Dense: samples of one kept pixel, frames begin_frame ... begin_frame + n - 1; frames without
-    /// data are 0. Thread-safe.
-    void gather_row(std::int64_t slot, std::int64_t n, std::uint32_t* out) const;
+    /// data are 0. `Sample` (8, 16 or 32 bits, unsigned) must hold largest_sample(). Thread-safe.
+    template <class Sample>
+    void gather_row(std::int64_t slot, std::int64_t n, Sample* out) const;
 
   private:
     const Partition* partition_;

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A chunk of events into tiles: one pass packs every event and finds its tile, a counting sort over
+// the tiles puts it there. The counting sort walks four parts of the chunk side by side, each with
+// cursors of its own: neighbouring events often share a tile, and a cursor is only ready again
+// several cycles after it was moved.
+#include "kernels/pixel_series.hpp"
+#include "kernels/series_record.hpp"
+#include "kernels/series_tiles.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <stdexcept>
+
+namespace xpcs {
+
+namespace {
+
+constexpr std::size_t n_parts = 4;
+
+struct ChunkBounds {
+    std::uint32_t first_frame = std::numeric_limits<std::uint32_t>::max();
+    std::uint32_t last_frame = 0;
+    std::uint32_t largest_count = 0;
+    bool ordered = true;
+};
+
+ChunkBounds bounds_of(const EventChunk& chunk) {
+    ChunkBounds bounds;
+    const std::size_t n = chunk.size();
+    const std::uint32_t* frame = chunk.frame.data();
+    const std::uint32_t* count = chunk.count.data();
+    std::uint32_t falls = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        bounds.first_frame = std::min(bounds.first_frame, frame[i]);
+        bounds.last_frame = std::max(bounds.last_frame, frame[i]);
+        bounds.largest_count = std::max(bounds.largest_count, count[i]);
+    }
+    for (std::size_t i = 1; i < n; ++i)
+        falls |= frame[i] < frame[i - 1];
+    bounds.ordered = falls == 0;
+    return bounds;
+}
+
+/// Adds up photons per frame; runs of one frame (the usual order) touch memory once.
+class FramePhotons {
+  public:
+    explicit FramePhotons(std::vector<std::uint64_t>& sums) : sums_(sums) {}
+    void add(std::uint32_t frame, std::uint64_t count) {
+        if (frame != current_) {
+            flush();
+            current_ = frame;
+        }
+        pending_ += count;
+    }
+    void flush() {
+        if (pending_ != 0) sums_[current_] += pending_;
+        pending_ = 0;
+    }
+
+  private:
+    std::vector<std::uint64_t>& sums_;
+    std::uint32_t current_ = 0;
+    std::uint64_t pending_ = 0;
+};
+
+/// Which events of a chunk are kept, and in which tile they lie.
+struct Selection {
+    const Partition& partition;
+    TileSpan tiles;
+    bool all_frames;
+    std::int64_t lowest, beyond;  ///< frames of the chunk that are kept
+
+    bool in_range(std::uint32_t frame) const {
+        return all_frames || (frame >= lowest && frame < beyond);
+    }
+    /// tiles.n = dropped.
+    std::uint32_t tile_of(std::uint32_t slot) const {
+        return std::min((slot >> tile_bits) - tiles.first, tiles.n);
+    }
+};
+
+/// A count that a record cannot hold becomes several events; they add up again in the series.
+/// Returns how many were added to kept pixels.
+std::int64_t split_counts(const EventChunk& chunk,
+                          const Selection& selection,
+                          std::uint32_t max_count,
+                          EventChunk& out) {
+    out.resize(0);
+    out.frame_base = chunk.frame_base;
+    std::int64_t added = 0;
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+        const std::uint32_t slot = selection.partition.slot_of(chunk.pixel[i]);
+        const bool kept =
+            selection.in_range(chunk.frame[i]) && selection.tile_of(slot) < selection.tiles.n;
+        for (std::uint32_t left = chunk.count[i]; left > 0;) {
+            const std::uint32_t part = std::min(left, max_count);
+            out.pixel.push_back(chunk.pixel[i]);
+            out.frame.push_back(chunk.frame[i]);
+            out.count.push_back(part);
+            left -= part;
+            if (!kept) break;
+            added += left > 0;
+        }
+    }
+    return added;
+}
+
+/// Packs every event and finds its tile; counts what is kept and what is dropped.
+template <class Record, class Word>
+void pack_events(const EventChunk& chunk,
+                 const Selection& selection,
+                 std::uint32_t first_frame,
+                 Word* __restrict record,
+                 std::uint32_t* __restrict tile,
+                 SeriesPiece& piece) {
+    FramePhotons frame_photons(piece.frame_photons);
+    const bool per_frame = !piece.frame_photons.empty();
+    std::int64_t masked = 0, outside = 0, kept = 0;
+    std::uint64_t photons = 0;
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+        std::uint32_t slot = selection.partition.slot_of(chunk.pixel[i]);
+        masked += slot == Partition::not_kept;
+        if (!selection.all_frames && !selection.in_range(chunk.frame[i])) {
+            outside += slot != Partition::not_kept;
+            slot = Partition::not_kept;
+        }
+        const std::uint32_t count = chunk.count[i];
+        const std::uint32_t frame = chunk.frame[i] - first_frame;
+        tile[i] = selection.tile_of(slot);
+        record[i] = Record::pack(
+            slot & (tile_pixels - 1), frame, std::min<std::uint32_t>(count, Record::max_count));
+        const bool is_kept = tile[i] < selection.tiles.n;
+        const std::uint64_t kept_count = is_kept ? count : 0;
+        kept += is_kept;
+        photons += kept_count;
+        if (per_frame) frame_photons.add(frame, kept_count);
+    }
+    frame_photons.flush();
+    piece.counts.events += kept;
+    piece.counts.photons += static_cast<std::int64_t>(photons);
+    piece.counts.masked += masked;
+    piece.counts.outside_frames += outside;
+}
+
+/// Stable counting sort by tile; the records of the dropped tile go to one place behind the rest.
+template <class Word>
+void sort_by_tile(const Word* __restrict record,
+                  const std::uint32_t* __restrict tile,
+                  std::size_t n,
+                  std::uint32_t n_tiles,
+                  std::vector<std::uint32_t>& cursors,
+                  std::vector<std::uint32_t>& tile_begin,
+                  RawVector<Word>& out) {
+    const std::size_t stride = std::size_t{n_tiles} + 1;
+    cursors.assign(n_parts * stride, 0);
+    std::array<std::uint32_t*, n_parts> cursor;
+    for (std::size_t p = 0; p < n_parts; ++p)
+        cursor[p] = cursors.data() + p * stride;
+    const std::size_t part = n / n_parts;
+    for (std::size_t i = 0; i < part; ++i) {
+        for (std::size_t p = 0; p < n_parts; ++p)
+            ++cursor[p][tile[p * part + i]];
+    }
+    for (std::size_t i = n_parts * part; i < n; ++i)
+        ++cursor[n_parts - 1][tile[i]];
+
+    tile_begin.resize(stride);
+    std::uint32_t at = 0;
+    for (std::size_t t = 0; t < n_tiles; ++t) {
+        tile_begin[t] = at;
+        for (std::size_t p = 0; p < n_parts; ++p) {
+            const std::uint32_t size = cursor[p][t];
+            cursor[p][t] = at;
+            at += size;
+        }
+    }
+    tile_begin[n_tiles] = at;
+    for (std::size_t p = 0; p < n_parts; ++p)
+        cursor[p][n_tiles] = at;
+
+    out.resize(std::size_t{at} + 1);
+    const auto put = [&](std::size_t p, std::size_t i) {
+        std::uint32_t& to = cursor[p][tile[i]];
+        out[to] = record[i];
+        to += tile[i] < n_tiles;
+    };
+    for (std::size_t i = 0; i < part; ++i) {
+        for (std::size_t p = 0; p < n_parts; ++p)
+            put(p, p * part + i);
+    }
+    for (std::size_t i = n_parts * part; i < n; ++i)
+        put(n_parts - 1, i);
+    out.resize(at);
+}
+
+template <class Record, class Word>
+void sort_events(const EventChunk& chunk,
+                 const Selection& selection,
+                 std::uint32_t first_frame,
+                 PieceScratch& scratch,
+                 RawVector<Word>& record,
+                 SeriesPiece& piece,
+                 RawVector<Word>& out) {
+    const EventChunk* events = &chunk;
+    if (piece.counts.split_records > 0) events = &scratch.split;
+    const std::size_t n = events->size();
+    record.resize(std::max(record.size(), n));
+    scratch.tile.resize(std::max(scratch.tile.size(), n));
+    pack_events<Record>(*events, selection, first_frame, record.data(), scratch.tile.data(), piece);
+    piece.counts.events -= piece.counts.split_records;
+    sort_by_tile(record.data(),
+                 scratch.tile.data(),
+                 n,
+                 selection.tiles.n,
+                 scratch.cursor,
+                 piece.tile_begin,
+                 out);
+}
+
+}  // namespace
+
+SeriesPiece make_piece(const EventChunk& chunk,
+                       const Partition& partition,
+                       const SeriesRange& range,
+                       PieceScratch& scratch) {
+    SeriesPiece piece;
+    if (chunk.size() == 0) return piece;
+
+    const ChunkBounds bounds = bounds_of(chunk);
+    const std::uint32_t first_frame = bounds.first_frame;
+    const std::int64_t span = std::int64_t{bounds.last_frame} - first_frame + 1;
+    if (span > std::int64_t{1} << WideRecord::frame_bits) {
+        throw std::length_error("a block of events spans more than 2^31 frames");
+    }
+    const bool use_wide = span > std::int64_t{1} << NarrowRecord::frame_bits;
+    piece.frame_base = chunk.frame_base + first_frame;
+    piece.n_frames = span;
+    piece.ordered = bounds.ordered;
+    if (!use_wide) piece.frame_photons.assign(static_cast<std::size_t>(span), 0);
+
+    Selection selection{partition,
+                        tiles_of(partition, range),
+                        false,
+                        range.begin_frame - chunk.frame_base,
+                        range.end_frame - chunk.frame_base};
+    selection.all_frames = first_frame >= selection.lowest && bounds.last_frame < selection.beyond;
+    const std::uint32_t max_count = use_wide ? WideRecord::max_count : NarrowRecord::max_count;
+    if (bounds.largest_count > max_count) {
+        piece.counts.split_records = split_counts(chunk, selection, max_count, scratch.split);
+    }
+    if (use_wide) {
+        sort_events<WideRecord>(
+            chunk, selection, first_frame, scratch, scratch.wide, piece, piece.wide);
+    } else {
+        sort_events<NarrowRecord>(
+            chunk, selection, first_frame, scratch, scratch.narrow, piece, piece.narrow);
+    }
+    return piece;
+}
+
+}  // namespace xpcs

@@ -13,6 +13,7 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <numeric>
 
@@ -42,8 +43,10 @@ struct TileJob {
 /// tile.
 struct TileWorker {
     TileEvents events;
+    PackedTileEvents packed;
     RawVector<std::uint32_t> row, frame, count, shifted;
-    RawVector<std::byte> samples;  ///< one row of 8, 16 or 32 bits
+    RawVector<std::uint32_t> file_frame, file_count;  ///< of one pixel, before selection
+    RawVector<std::byte> samples;                     ///< one row of 8, 16 or 32 bits
     RawVector<double> value;
     PixelScratch scratch;
     LagSums sums;
@@ -168,17 +171,35 @@ struct PixelSums {
     double G2[max_lags], past[max_lags], future[max_lags];
 };
 
-inline void counts_as_doubles(const LagSums& sums, const LagLadder& ladder, PixelSums& out) {
+/// Whole numbers below 2^52, which vectors without such a conversion turn into doubles like this.
+inline double small_as_double(std::uint64_t x) {
+    return std::bit_cast<double>(x | 0x4330000000000000U) - 4503599627370496.0;
+}
+
+inline void counts_as_doubles(const LagSums& sums,
+                              std::uint64_t total,
+                              const LagLadder& ladder,
+                              PixelSums& out) {
     const auto n_lags = static_cast<std::size_t>(ladder.n_lags());
+    std::uint64_t past[max_lags], future[max_lags];
     for (std::size_t i = 0; i < n_lags; ++i) {
         const std::uint64_t inside = sums.total[core::lag_level(static_cast<int>(i))];
-        out.G2[i] = static_cast<double>(sums.G2[i]);
-        out.past[i] = static_cast<double>(inside - sums.tail[i]);
-        out.future[i] = static_cast<double>(inside - sums.head[i]);
+        past[i] = inside - sums.tail[i];
+        future[i] = inside - sums.head[i];
     }
-    if (!sums.wide) return;
+    // No sum exceeds total^2.
+    if (total < std::uint64_t{1} << 26) {
+        for (std::size_t i = 0; i < n_lags; ++i) {
+            out.G2[i] = small_as_double(sums.G2[i]);
+            out.past[i] = small_as_double(past[i]);
+            out.future[i] = small_as_double(future[i]);
+        }
+        return;
+    }
     for (std::size_t i = 0; i < n_lags; ++i) {
         out.G2[i] = static_cast<double>(sums.G2_full(static_cast<int>(i)));
+        out.past[i] = static_cast<double>(past[i]);
+        out.future[i] = static_cast<double>(future[i]);
     }
 }
 
@@ -237,7 +258,7 @@ inline void add_stretch(const TileJob& job,
     if (job.request.weights == nullptr) {
         correlate_counts(job, stretch, pixel, total, worker);
         worker.counts[which].add(bin, worker.sums, total);
-        counts_as_doubles(worker.sums, stretch.ladder, sums);
+        counts_as_doubles(worker.sums, total, stretch.ladder, sums);
     } else {
         correlate_weighted(job, which, bin, pixel, worker, sums);
     }
@@ -346,11 +367,68 @@ inline std::size_t select_events(const TileJob& job,
     return kept;
 }
 
+/// One pixel's events in file frames: selects the analysis frames.
+inline void add_events(const TileJob& job,
+                       std::int64_t slot,
+                       PixelEvents pixel,
+                       TileWorker& worker,
+                       std::uint64_t* pixel_photons,
+                       PixelMeans* means) {
+    if (job.map_frames) {
+        pixel.n = select_events(job, pixel.frame, pixel.count, pixel.n, worker);
+        pixel.frame = worker.frame.data();
+        pixel.count = worker.count.data();
+    }
+    worker.events_used += static_cast<std::int64_t>(pixel.n);
+    add_pixel(job, slot, pixel, worker, pixel_photons, means);
+}
+
+/// Takes words apart; returns how many share their frame with the one before.
+inline std::int64_t unpack(const std::uint32_t* HWY_RESTRICT word,
+                           std::size_t n,
+                           std::uint32_t* HWY_RESTRICT frame,
+                           std::uint32_t* HWY_RESTRICT count) {
+    for (std::size_t i = 0; i < n; ++i) {
+        frame[i] = word[i] >> 8;
+        count[i] = word[i] & 0xFFU;
+    }
+    std::uint32_t equal = 0;
+    for (std::size_t i = 1; i < n; ++i)
+        equal += frame[i] == frame[i - 1];
+    return equal;
+}
+
+void packed_tile(const TileJob& job,
+                 std::int64_t tile,
+                 TileWorker& worker,
+                 std::uint64_t* pixel_photons,
+                 PixelMeans* means) {
+    PackedTileEvents& events = worker.packed;
+    job.series.gather(tile, events);
+    const std::int64_t first = job.series.first_slot(tile);
+    for (std::int64_t slot = first; slot < job.series.end_slot(tile); ++slot) {
+        const std::size_t begin = events.begin[static_cast<std::size_t>(slot - first)];
+        const std::size_t n = events.begin[static_cast<std::size_t>(slot - first) + 1] - begin;
+        worker.file_frame.resize(std::max(worker.file_frame.size(), n));
+        worker.file_count.resize(std::max(worker.file_count.size(), n));
+        worker.duplicates += unpack(
+            events.word.data() + begin, n, worker.file_frame.data(), worker.file_count.data());
+        if (is_excluded(job.request, slot)) continue;
+        add_events(job,
+                   slot,
+                   {worker.file_frame.data(), worker.file_count.data(), n},
+                   worker,
+                   pixel_photons,
+                   means);
+    }
+}
+
 void sparse_tile(const TileJob& job,
                  std::int64_t tile,
                  TileWorker& worker,
                  std::uint64_t* pixel_photons,
                  PixelMeans* means) {
+    if (job.series.packs()) return packed_tile(job, tile, worker, pixel_photons, means);
     TileEvents& events = worker.events;
     job.series.gather(tile, events);
     worker.duplicates += events.duplicates;
@@ -358,16 +436,13 @@ void sparse_tile(const TileJob& job,
     for (std::int64_t slot = first; slot < job.series.end_slot(tile); ++slot) {
         if (is_excluded(job.request, slot)) continue;
         const std::size_t begin = events.begin[static_cast<std::size_t>(slot - first)];
-        std::size_t n = events.begin[static_cast<std::size_t>(slot - first) + 1] - begin;
-        const std::uint32_t* frame = events.frame.data() + begin;
-        const std::uint32_t* count = events.count.data() + begin;
-        if (job.map_frames) {
-            n = select_events(job, frame, count, n, worker);
-            frame = worker.frame.data();
-            count = worker.count.data();
-        }
-        worker.events_used += static_cast<std::int64_t>(n);
-        add_pixel(job, slot, PixelEvents{frame, count, n}, worker, pixel_photons, means);
+        const std::size_t n = events.begin[static_cast<std::size_t>(slot - first) + 1] - begin;
+        add_events(job,
+                   slot,
+                   {events.frame.data() + begin, events.count.data() + begin, n},
+                   worker,
+                   pixel_photons,
+                   means);
     }
 }
 

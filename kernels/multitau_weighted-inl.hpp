@@ -44,22 +44,81 @@ dots(const double* HWY_RESTRICT b, std::int64_t n, int x0, double* HWY_RESTRICT 
     }
 }
 
-/// G2 of the levels `level` and up from an array of n blocks with `pad` zeros behind.
-HWY_INLINE void
-real_levels(double* b, std::int64_t n, int level, const LagLadder& ladder, double* G2) {
+/// In place: b[j] = b[2j] + b[2j+1] for j < n / 2, zeros behind.
+HWY_INLINE std::int64_t halve(double* b, std::int64_t n) {
+    const hn::ScalableTag<double> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const std::int64_t m = n / 2;
+    std::int64_t j = 0;
+    for (; j + lanes <= m; j += lanes) {
+        const auto low = hn::LoadU(d, b + 2 * j), high = hn::LoadU(d, b + 2 * j + lanes);
+        hn::StoreU(hn::Add(hn::ConcatEven(d, high, low), hn::ConcatOdd(d, high, low)), d, b + j);
+    }
+    for (; j < m; ++j)
+        b[j] = b[2 * j] + b[2 * j + 1];
+    std::fill(b + m, b + m + std::min<std::int64_t>(m + 1, pad), 0.0);
+    return m;
+}
+
+/// past and future of the lag of x blocks where frames are left out, from the blocks of its level:
+/// a block counts with the frames of its partner block that take part.
+HWY_INLINE void gapped_sums(const double* HWY_RESTRICT b,
+                            const std::uint32_t* HWY_RESTRICT taken,
+                            std::int64_t n,
+                            std::int64_t x,
+                            double& past,
+                            double& future) {
+    const hn::ScalableTag<double> d;
+    const hn::Rebind<std::int32_t, decltype(d)> d32;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const auto frames = [&](std::int64_t j) HWY_ATTR {
+        return hn::PromoteTo(d, hn::LoadU(d32, reinterpret_cast<const std::int32_t*>(taken) + j));
+    };
+    auto p = hn::Zero(d), f = hn::Zero(d);
+    std::int64_t j = 0;
+    for (; j + x + lanes <= n; j += lanes) {
+        p = hn::MulAdd(hn::LoadU(d, b + j), frames(j + x), p);
+        f = hn::MulAdd(hn::LoadU(d, b + j + x), frames(j), f);
+    }
+    past = hn::GetLane(hn::SumOfLanes(d, p));
+    future = hn::GetLane(hn::SumOfLanes(d, f));
+    for (; j + x < n; ++j) {
+        past += b[j] * taken[j + x];
+        future += b[j + x] * taken[j];
+    }
+}
+
+/// Levels `level` and up from an array of n blocks with `pad` zeros behind: G2, and past and future
+/// where frames are left out.
+HWY_INLINE void real_levels(double* b,
+                            std::int64_t n,
+                            int level,
+                            const LagLadder& ladder,
+                            const FramesTaken& taken,
+                            WeightedLagSums& out) {
     for (; level < ladder.n_levels; ++level) {
+        const int n_x = core::lags_in_level(level, ladder.n_lags());
+        const int first = core::first_lag(level);
         double sums[8];
         if (level == 0) {
             dots<8>(b, n, 1, sums);
         } else {
             dots<4>(b, n, 5, sums);
         }
-        std::copy(
-            sums, sums + core::lags_in_level(level, ladder.n_lags()), G2 + core::first_lag(level));
-        n /= 2;
-        for (std::int64_t j = 0; j < n; ++j)
-            b[j] = b[2 * j] + b[2 * j + 1];
-        std::fill(b + n, b + n + std::min<std::int64_t>(n + 1, pad), 0.0);
+        std::copy(sums, sums + n_x, out.G2 + first);
+        for (int k = 0; !taken.empty() && k < n_x; ++k) {
+            double past = 0, future = 0;
+            gapped_sums(b,
+                        taken[static_cast<std::size_t>(level)].data(),
+                        n,
+                        core::first_blocks(level) + k,
+                        past,
+                        future);
+            const double share = 1.0 / static_cast<double>(std::int64_t{1} << level);
+            out.past[first + k] = past * share;
+            out.future[first + k] = future * share;
+        }
+        n = halve(b, n);
     }
 }
 
@@ -93,15 +152,16 @@ inline void weighted_windows(const std::uint32_t* t,
     }
 }
 
-/// The same where frames are left out: an event counts with the share of frames of its partner
-/// block that take part.
+/// The same for the lags before `end_lag` where frames are left out: an event counts with the share
+/// of frames of its partner block that take part.
 inline void gapped_windows(const std::uint32_t* t,
                            const double* v,
                            std::size_t n,
                            const LagLadder& ladder,
                            const FramesTaken& taken,
+                           int end_lag,
                            WeightedLagSums& out) {
-    for (int i = 0; i < ladder.n_lags(); ++i) {
+    for (int i = 0; i < end_lag; ++i) {
         const Lag& lag = ladder.lags[static_cast<std::size_t>(i)];
         const std::vector<std::uint32_t>& frames = taken[static_cast<std::size_t>(lag.level)];
         const std::int64_t n_blocks = ladder.n_blocks(lag.level);
@@ -146,7 +206,8 @@ inline void correlate_events_weighted(const std::uint32_t* t,
     if (taken.empty()) {
         weighted_windows(t, v, n, ladder, scratch, out);
     } else {
-        gapped_windows(t, v, n, ladder, taken, out);
+        const int end_lag = std::min(ladder.n_lags(), level == 0 ? 0 : core::first_lag(level));
+        gapped_windows(t, v, n, ladder, taken, end_lag, out);
     }
     if (level >= ladder.n_levels) return;
 
@@ -158,7 +219,7 @@ inline void correlate_events_weighted(const std::uint32_t* t,
     for (std::size_t i = 0; i < n; ++i)
         b[t[i] >> level] += v[i];
     b[n_blocks] = 0;
-    real_levels(b, n_blocks, level, ladder, out.G2);
+    real_levels(b, n_blocks, level, ladder, taken, out);
 }
 
 }  // namespace xpcs::HWY_NAMESPACE

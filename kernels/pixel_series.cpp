@@ -82,6 +82,7 @@ void PixelSeries::append(SeriesPiece&& piece) {
                                                                 : 0xFFFFFFFFU;
         largest_sample_ = std::max(largest_sample_, largest);
     }
+    all_narrow_ = all_narrow_ && piece.wide.empty();
     if (!keep_) return;
     memory_bytes_ += piece.memory_bytes();
     pieces_.push_back(std::move(piece));
@@ -129,39 +130,88 @@ void sort_pixel(std::uint32_t* frame, std::uint32_t* count, std::size_t n) {
 
 }  // namespace
 
-void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
-    const auto n_pixels = static_cast<std::size_t>(end_slot(tile) - first_slot(tile));
-    out.begin.assign(n_pixels + 1, 0);
-    out.cursor.resize(static_cast<std::size_t>(tile_pixels));
-    std::fill(out.cursor.begin(), out.cursor.end(), 0U);
-    for_each_record(*this, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t) {
-        ++out.cursor[pixel];
-    });
+namespace {
+
+/// Counting sort of a tile's records by pixel, which keeps their order: fills `begin`, makes room,
+/// and calls put(place, frame, count).
+template <class MakeRoom, class Put>
+void sort_by_pixel(const PixelSeries& series,
+                   std::int64_t tile,
+                   std::vector<std::uint32_t>& begin,
+                   RawVector<std::uint32_t>& cursors,
+                   const MakeRoom& make_room,
+                   const Put& put) {
+    const auto n_pixels = static_cast<std::size_t>(series.end_slot(tile) - series.first_slot(tile));
+    begin.assign(n_pixels + 1, 0);
+    cursors.resize(static_cast<std::size_t>(tile_pixels));
+    std::uint32_t* cursor = cursors.data();
+    std::fill(cursor, cursor + tile_pixels, 0U);
+    for_each_record(
+        series, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t) { ++cursor[pixel]; });
     std::uint32_t at = 0;
     for (std::size_t p = 0; p < n_pixels; ++p) {
-        out.begin[p] = at;
-        const std::uint32_t n = out.cursor[p];
-        out.cursor[p] = at;
+        begin[p] = at;
+        const std::uint32_t n = cursor[p];
+        cursor[p] = at;
         at += n;
     }
-    out.begin[n_pixels] = at;
-    out.frame.resize(at);
-    out.count.resize(at);
+    begin[n_pixels] = at;
+    make_room(at);
     for_each_record(
-        *this, tile, [&](std::uint32_t pixel, std::uint32_t frame, std::uint32_t count) {
-            const std::uint32_t to = out.cursor[pixel]++;
-            out.frame[to] = frame;
-            out.count[to] = count;
+        series, tile, [&](std::uint32_t pixel, std::uint32_t frame, std::uint32_t count) {
+            put(cursor[pixel]++, frame, count);
+        });
+}
+
+}  // namespace
+
+void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
+    std::uint32_t *frames = nullptr, *counts = nullptr;
+    sort_by_pixel(
+        *this,
+        tile,
+        out.begin,
+        out.cursor,
+        [&](std::uint32_t n) {
+            out.frame.resize(n);
+            out.count.resize(n);
+            frames = out.frame.data();
+            counts = out.count.data();
+        },
+        [&](std::uint32_t to, std::uint32_t frame, std::uint32_t count) {
+            frames[to] = frame;
+            counts[to] = count;
         });
     std::int64_t equal = 0;
-    for (std::size_t p = 0; p < n_pixels; ++p) {
-        std::uint32_t* frame = out.frame.data() + out.begin[p];
+    for (std::size_t p = 0; p + 1 < out.begin.size(); ++p) {
+        std::uint32_t* frame = frames + out.begin[p];
         const std::size_t n = out.begin[p + 1] - out.begin[p];
-        if (!ordered_) sort_pixel(frame, out.count.data() + out.begin[p], n);
+        if (!ordered_) sort_pixel(frame, counts + out.begin[p], n);
         for (std::size_t i = 1; i < n; ++i)
             equal += frame[i] == frame[i - 1];
     }
     out.duplicates = equal;
+}
+
+void PixelSeries::gather(std::int64_t tile, PackedTileEvents& out) const {
+    std::uint32_t* words = nullptr;
+    sort_by_pixel(
+        *this,
+        tile,
+        out.begin,
+        out.cursor,
+        [&](std::uint32_t n) {
+            out.word.resize(n);
+            words = out.word.data();
+        },
+        [&](std::uint32_t to, std::uint32_t frame, std::uint32_t count) {
+            words[to] = frame << 8 | count;
+        });
+    if (ordered_) return;
+    for (std::size_t p = 0; p + 1 < out.begin.size(); ++p) {
+        std::uint32_t *first = words + out.begin[p], *last = words + out.begin[p + 1];
+        if (!std::is_sorted(first, last)) std::sort(first, last);
+    }
 }
 
 void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {

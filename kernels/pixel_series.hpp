@@ -97,6 +97,13 @@ struct TileEvents {
     RawVector<std::uint32_t> cursor;
 };
 
+/// The same in one word per event, for series that `packs()`: frame << 8 | count.
+struct PackedTileEvents {
+    std::vector<std::uint32_t> begin;  ///< [pixels in tile + 1]
+    RawVector<std::uint32_t> word;
+    RawVector<std::uint32_t> cursor;
+};
+
 class PixelSeries {
   public:
     /// `keep` false: pieces are counted and dropped, only frame sums and counts remain.
@@ -139,6 +146,11 @@ class PixelSeries {
     /// Sparse: the events of a tile. Thread-safe.
     void gather(std::int64_t tile, TileEvents& out) const;
 
+    /// Every event fits a word of PackedTileEvents: fewer than 2^24 frames, counts below 256.
+    bool packs() const { return !dense_ && all_narrow_ && last_frame_ < std::int64_t{1} << 24; }
+    /// The same as words, half the memory to move; records that share pixel and frame stay apart.
+    void gather(std::int64_t tile, PackedTileEvents& out) const;
+
     /// Dense: samples of one kept pixel, frames begin_frame ... begin_frame + n - 1; frames without
     /// data are 0. `Sample` (8, 16 or 32 bits, unsigned) must hold largest_sample(). Thread-safe.
     template <class Sample>
@@ -157,6 +169,7 @@ class PixelSeries {
     std::uint64_t memory_bytes_ = 0;
     std::uint32_t largest_sample_ = 0;
     bool ordered_ = true;
+    bool all_narrow_ = true;
 };
 
 }  // namespace xpcs

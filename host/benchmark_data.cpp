@@ -240,14 +240,9 @@ std::vector<std::uint8_t> poisson_table(double mean) {
 }
 
 void Maker::frames(const std::string& path) {
-    SimulateOptions options;
-    options.format = SimulateFormat::hdf5;
-    options.n_frames = set.n_frames;
-    options.rows = set.rows;
-    options.cols = set.cols;
-    options.sample_bytes = set.sample_bytes;
-    if (set.bitshuffle) options.compression = SimulateCompression::bslz4;
-    FrameWriter writer(path, options);
+    FrameLayout layout{set.n_frames, set.rows, set.cols, set.sample_bytes};
+    if (set.bitshuffle) layout.compression = FrameCompression::bslz4;
+    FrameWriter writer(path, layout);
     const std::vector<std::uint8_t> table = poisson_table(set.occupancy);
     const auto n_pixels = static_cast<std::size_t>(set.rows * set.cols);
     const auto width = static_cast<std::size_t>(set.sample_bytes);

@@ -17,6 +17,8 @@ namespace {
 struct Command {
     std::string output, dataset, channel;
     std::string ftf_bit_order = "low-first";
+    std::string run_config_path;
+    double bin_time_s = 1e-6;
     std::int64_t rows = 0, cols = 0, n_frames = 0;
     bool series = false, drop_no_data = false, drop_bad_index = false, allow_truncated = false,
          allow_missing_module = false, overwrite = false;
@@ -50,6 +52,15 @@ const OptionTable<Command>& table() {
         rows.push_back(
             option_row(command_flag("series", "The HDF5 files given are one run, in this order."),
                        &Command::series));
+        OptionSpec bin =
+            command_option("bin-time-s", "SECONDS", "Time bin of a raw Timepix4 stream.");
+        bin.unit = "s";
+        bin.minimum = 0;
+        bin.above_minimum = true;
+        rows.push_back(option_row(bin, &Command::bin_time_s));
+        rows.push_back(option_row(
+            command_option("run-config-path", "FILE", "Run configuration of a Timepix4 stream."),
+            &Command::run_config_path));
         rows.push_back(option_row(
             command_flag("drop-no-data", "Leave samples without data (all bits set) out."),
             &Command::drop_no_data));
@@ -97,12 +108,16 @@ int cmd_convert(const std::vector<std::string>& args) {
     options.source.dataset = command.dataset;
     options.source.channel = command.channel;
     options.source.ftf_high_first = command.ftf_bit_order == "high-first";
+    options.source.bin_time_s = command.bin_time_s;
+    options.source.run_config_path = command.run_config_path;
     options.source.n_frames = command.n_frames;
     options.source.drop_bad_index = command.drop_bad_index;
     options.source.allow_truncated = command.allow_truncated;
     options.source.allow_missing_module = command.allow_missing_module;
     options.source.more_files.assign(parsed.positional.begin() + 1, parsed.positional.end());
     const ConvertReport report = convert(options);
+    for (const std::string& warning : report.warnings)
+        Log::warning(warning);
     if (report.no_data > 0) {
         Log::warning(options.input + ": " + std::to_string(report.no_data) +
                      " samples without data left out; mask their pixels in the q-map");

@@ -24,6 +24,7 @@ constexpr const char* help =
     "  --require-result    exit 65 unless every file is a complete result\n"
     "  --shape ROWSxCOLS   detector shape of raw files that do not carry it (512x1024)\n"
     "  --dataset PATH      HDF5 dataset with the frames\n"
+    "  --bin-time-s S      time bin of a raw Timepix4 stream (1e-6 s)\n"
     "  -h, --help          this text\n"
     "\n"
     "Exit status: 0, or the largest of the files' (65 input wrong, 66 file missing).\n";
@@ -50,6 +51,15 @@ void parse_shape(const std::string& text, InspectOptions& options) {
         options.rows > most || options.cols > most) {
         usage("--shape '" + printable(text) + "': ROWSxCOLS is expected, e.g. 512x1024");
     }
+}
+
+double parse_bin_time(const std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || !(value > 0)) {
+        usage("--bin-time-s '" + printable(text) + "': seconds above 0 expected");
+    }
+    return value;
 }
 
 Arguments parse(const std::vector<std::string>& args) {
@@ -84,12 +94,19 @@ Arguments parse(const std::vector<std::string>& args) {
             parse_shape(take(), parsed.options);
         } else if (name == "--dataset") {
             parsed.options.dataset = take();
+        } else if (name == "--bin-time-s") {
+            parsed.options.bin_time_s = parse_bin_time(take());
         } else if (name == "--help" || name == "-h") {
             parsed.help = true;
         } else {
             usage("unknown option '" + printable(name) + "'" +
                   did_you_mean(name,
-                               {"--json", "--require-result", "--shape", "--dataset", "--help"}));
+                               {"--json",
+                                "--require-result",
+                                "--shape",
+                                "--dataset",
+                                "--bin-time-s",
+                                "--help"}));
         }
     }
     if (parsed.files.empty() && !parsed.help) {

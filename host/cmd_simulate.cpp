@@ -15,7 +15,8 @@ namespace {
 
 struct SimulateCommand : SimulateOptions {
     std::int64_t seed_value = 1;
-    std::string sample = "2";                      // bytes
+    std::string sample = "2";  // bytes
+    std::string bits = "2";
     std::string beam_x = "auto", beam_y = "auto";  // auto = centre of the detector
     std::vector<std::string> hot_pixels;
     std::string show_progress = "auto";
@@ -67,25 +68,37 @@ void add_output(Rows& rows) {
         with_short(spec(g,
                         "output",
                         "FILE",
-                        "Raw file to write, .bin or .h5; NAME_metadata.hdf and NAME_truth.json "
-                        "appear beside it."),
+                        "Raw file to write: .bin, .imm, .ufxc, .tpx or .h5, as the format has it; "
+                        "NAME_metadata.hdf and NAME_truth.json appear beside it."),
                    "o"),
         &C::output));
     rows.push_back(option_row<C>(
         with_short(spec(g, "overwrite", "", "Replace earlier files."), "w"), &C::overwrite));
     rows.push_back(
         option_row<C, SimulateFormat>(choice(spec(g, "format", "FORMAT", "Layout of the raw file."),
-                                             {"rigaku", "rigaku3m", "hdf5"}),
+                                             {"rigaku",
+                                              "rigaku3m",
+                                              "hdf5",
+                                              "imm",
+                                              "imm-dense",
+                                              "ftf",
+                                              "ufxc",
+                                              "hdf5-sparse",
+                                              "dectris",
+                                              "dectris4d",
+                                              "timepix4"}),
                                       &C::format));
     rows.push_back(option_row<C>(
-        choice(spec(g, "sample-bytes", "N", "Bytes of a sample (hdf5)."), {"1", "2", "4"}),
+        choice(spec(g, "sample-bytes", "N", "Bytes of a sample (hdf5, dectris)."), {"1", "2", "4"}),
         &C::sample));
+    rows.push_back(option_row<C>(
+        choice(spec(g, "ftf-bits", "N", "Bits of a count (ftf)."), {"2", "4", "8"}), &C::bits));
     rows.push_back(option_row<C, SimulateCompression>(
-        choice(spec(g, "compression", "FILTER", "Compression (hdf5)."),
+        choice(spec(g, "compression", "FILTER", "Compression (hdf5, dectris)."),
                {"none", "gzip", "lzf", "bslz4"}),
         &C::compression));
-    rows.push_back(
-        option_row<C>(spec(g, "contiguous", "", "Without chunks (hdf5)."), &C::contiguous));
+    rows.push_back(option_row<C>(spec(g, "contiguous", "", "Without chunks (hdf5, dectris)."),
+                                 &C::contiguous));
 }
 
 void add_run(Rows& rows) {
@@ -110,10 +123,15 @@ void add_run(Rows& rows) {
 void add_geometry(Rows& rows) {
     const std::string g = "Geometry";
     const Range positive{0, no_limit, true};
-    rows.push_back(option_row<C>(
-        spec(g, "rows", "N", "Rows; rigaku3m has its own.", "px", {1, 67108864}), &C::rows));
-    rows.push_back(option_row<C>(
-        spec(g, "cols", "N", "Columns; rigaku3m has its own.", "px", {1, 67108864}), &C::cols));
+    rows.push_back(option_row<C>(spec(g,
+                                      "rows",
+                                      "N",
+                                      "Rows; rigaku3m, ftf, ufxc and timepix4 have their own.",
+                                      "px",
+                                      {1, 67108864}),
+                                 &C::rows));
+    rows.push_back(
+        option_row<C>(spec(g, "cols", "N", "Columns; as --rows.", "px", {1, 67108864}), &C::cols));
     rows.push_back(
         option_row<C>(spec(g, "pixel-size", "M", "Pixel size.", "m", positive), &C::pixel_size_m));
     rows.push_back(
@@ -192,6 +210,7 @@ auto number(const char* option, const std::string& text, ValueKind kind, Convert
 void resolve(SimulateCommand& c) {
     c.seed = static_cast<std::uint64_t>(c.seed_value);
     c.sample_bytes = c.sample.front() - '0';
+    c.ftf_bits = c.bits.front() - '0';
     if (c.beam_x != "auto") {
         c.beam_center_x = number("--beam-x", c.beam_x, ValueKind::real, option_text::to_real);
     }

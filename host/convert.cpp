@@ -3,30 +3,20 @@
 
 #include "host/claimed_file.hpp"
 #include "host/errors.hpp"
-#include "host/h5.hpp"
 #include "host/memory.hpp"
-#include "host/readers/imm_header.hpp"
 #include "host/readers/rigaku_word.hpp"
 #include "host/stop.hpp"
+#include "host/writers/raw_writer.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <limits>
-#include <utility>
+#include <memory>
 
 namespace xpcs {
 
 namespace {
-
-struct Photons {
-    std::int64_t frame;
-    std::uint32_t pixel;
-    std::uint32_t count;
-    bool operator==(const Photons&) const = default;
-};
 
 /// A whole run: photons in order of frame and pixel, each pair once.
 struct Content {
@@ -112,143 +102,36 @@ Content read_all(const std::string& path,
                             " of memory twice; convert parts of the run");
         }
     }
-    content.n_frames = std::max({info.n_frames, counts.last_frame + 1, options.n_frames});
+    content.n_frames = std::max({frames_seen(info, counts.last_frame),
+                                 info.last_frame_partial ? 0 : counts.last_frame + 1,
+                                 options.n_frames});
     sort_and_merge(content);
+    while (!content.photons.empty() && content.photons.back().frame >= content.n_frames)
+        content.photons.pop_back();
     if (info_out != nullptr) *info_out = info;
     return content;
-}
-
-/// A stream that throws with the reason of the operating system.
-class Output {
-  public:
-    explicit Output(const std::string& path) : path_(path), stream_(path, std::ios::binary) {
-        if (!stream_) {
-            throw Error(ExitCode::cannot_create, path_ + ": " + std::strerror(errno));
-        }
-    }
-    void put(const void* bytes, std::size_t n) {
-        stream_.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(n));
-        if (!stream_) throw Error(ExitCode::io, "writing " + path_ + ": " + std::strerror(errno));
-    }
-    void close() {
-        stream_.close();
-        if (!stream_) throw Error(ExitCode::io, "writing " + path_ + ": " + std::strerror(errno));
-    }
-
-  private:
-    std::string path_;
-    std::ofstream stream_;
-};
-
-void write_rigaku(const Content& content, const std::string& path, const std::string& name) {
-    if (content.rows * content.cols > rigaku::index_limit) {
-        throw Error(ExitCode::data,
-                    name + ": " + std::to_string(content.rows) + " x " +
-                        std::to_string(content.cols) +
-                        " pixels do not fit the 21-bit index of a .bin file; .h5 holds them");
-    }
-    Output out(path);
-    std::int64_t before = 0;
-    const auto check_gap = [&](std::int64_t frame) {
-        if (frame - before >= rigaku::wrap_threshold) {
-            throw Error(ExitCode::data,
-                        name + ": no photons from frame " + std::to_string(before) + " to " +
-                            std::to_string(frame) +
-                            "; the 24-bit frame counter of a .bin file cannot tell; .h5 can");
-        }
-        before = frame;
-    };
-    for (const Photons& photons : content.photons) {
-        check_gap(photons.frame);
-        // Readers add up what one pixel has in one frame.
-        for (std::uint32_t left = photons.count; left > 0;) {
-            const std::uint32_t count = std::min(left, rigaku::count_limit - 1);
-            const std::uint64_t word = rigaku::make_word(photons.frame, photons.pixel, count);
-            out.put(&word, sizeof word);
-            left -= count;
-        }
-    }
-    const bool empty_end =
-        content.photons.empty() || content.photons.back().frame + 1 < content.n_frames;
-    if (empty_end && content.n_frames > 0) {
-        // A record of count 0 says that the last frame exists.
-        check_gap(content.n_frames - 1);
-        const std::uint64_t word = rigaku::make_word(content.n_frames - 1, 0, 0);
-        out.put(&word, sizeof word);
-    }
-    out.close();
-}
-
-void write_sparse_hdf5(const Content& content, const std::string& path) {
-    std::vector<std::uint64_t> begin(static_cast<std::size_t>(content.n_frames) + 1, 0);
-    std::vector<std::uint32_t> index, intensity;
-    index.reserve(content.photons.size());
-    intensity.reserve(content.photons.size());
-    for (const Photons& photons : content.photons) {
-        ++begin[static_cast<std::size_t>(photons.frame) + 1];
-        index.push_back(photons.pixel);
-        intensity.push_back(photons.count);
-    }
-    for (std::size_t frame = 1; frame < begin.size(); ++frame)
-        begin[frame] += begin[frame - 1];
-    h5::File file = h5::create_file_over(path);
-    const std::string group = "/entry_0000/measurement/data";
-    h5::Storage storage;
-    storage.filter = h5::Filter::gzip;
-    storage.gzip_level = 1;
-    h5::write(file.id(), group + "/frame_ptr", begin, {begin.size()}, storage);
-    h5::write(file.id(), group + "/index", index, {index.size()}, storage);
-    h5::write(file.id(), group + "/intensity", intensity, {intensity.size()}, storage);
-    const h5::Group opened = h5::open_group(file.id(), group);
-    h5::write_attribute(opened.id(), "rows", content.rows);
-    h5::write_attribute(opened.id(), "cols", content.cols);
-    h5::flush(file);
-}
-
-void write_imm(const Content& content, const std::string& path) {
-    Output out(path);
-    imm::Header header;
-    header.compression = imm::compression_sparse;
-    header.rows = content.rows;
-    header.cols = content.cols;
-    header.version = imm::first_version_with_width;
-    std::size_t at = 0;
-    std::vector<std::uint32_t> index;
-    std::string values;
-    for (std::int64_t frame = 0; frame < content.n_frames; ++frame) {
-        std::size_t end = at;
-        std::uint32_t largest = 0;
-        for (; end < content.photons.size() && content.photons[end].frame == frame; ++end)
-            largest = std::max(largest, content.photons[end].count);
-        const std::size_t width = largest > 0xFFFF ? 4 : 2;
-        header.stated_value_bytes = static_cast<std::int32_t>(width);
-        header.dlen = static_cast<std::int64_t>(end - at);
-        index.clear();
-        values.clear();
-        for (; at < end; ++at) {
-            index.push_back(content.photons[at].pixel);
-            values.append(reinterpret_cast<const char*>(&content.photons[at].count), width);
-        }
-        const auto bytes = imm::make_header(header, static_cast<std::int32_t>(frame));
-        out.put(bytes.data(), bytes.size());
-        out.put(index.data(), index.size() * sizeof(std::uint32_t));
-        out.put(values.data(), values.size());
-    }
-    out.close();
 }
 
 void write_as(ConvertFormat format,
               const Content& content,
               const std::string& path,
               const std::string& name) {
-    switch (format) {
-    case ConvertFormat::rigaku:
-        return write_rigaku(content, path, name);
-    case ConvertFormat::sparse_hdf5:
-        return write_sparse_hdf5(content, path);
-    default:
-        return write_imm(content, path);
+    std::unique_ptr<PhotonWriter> writer;
+    if (format == ConvertFormat::rigaku) {
+        if (content.rows * content.cols > rigaku::index_limit) {
+            throw Error(ExitCode::data,
+                        name + ": " + std::to_string(content.rows) + " x " +
+                            std::to_string(content.cols) +
+                            " pixels do not fit the 21-bit index of a .bin file; .h5 holds them");
+        }
+        writer = rigaku_writer(path, {name, 0, true});
+    } else if (format == ConvertFormat::sparse_hdf5) {
+        writer = sparse_hdf5_writer(path, content.rows, content.cols);
+    } else {
+        writer = imm_writer(path, content.rows, content.cols, 0);
     }
+    writer->add(content.photons);
+    writer->close(content.n_frames);
 }
 
 }  // namespace
@@ -295,6 +178,7 @@ ConvertReport convert(const ConvertOptions& options) {
     report.bytes_out = std::filesystem::file_size(file.hidden_path());
     file.commit();
     report.format = info.format;
+    report.warnings = info.warnings;
     report.rows = content.rows;
     report.cols = content.cols;
     report.n_frames = content.n_frames;

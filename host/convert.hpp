@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace xpcs {
 
@@ -31,6 +32,7 @@ struct ConvertReport {
     std::int64_t no_data = 0;     ///< samples left out
     std::int64_t duplicates = 0;  ///< records summed into one
     std::uint64_t bytes_in = 0, bytes_out = 0;
+    std::vector<std::string> warnings;  ///< of the reader
 };
 
 /// The format that a name asks for. Throws Error (usage) for another ending.

@@ -14,6 +14,7 @@ struct InspectOptions {
     bool require_result = false;           ///< anything but a complete result is Error (data)
     std::int64_t rows = 512, cols = 1024;  ///< of raw files that do not carry their shape
     std::string dataset;                   ///< HDF5 raw data, "" = the reader's own choice
+    double bin_time_s = 1e-6;              ///< raw Timepix4 streams
 };
 
 /// One file, described.

@@ -159,6 +159,7 @@ void describe_hottest(const RawScan& scan, std::int64_t cols, Inspection& to) {
 void inspect_raw(const std::string& path, const InspectOptions& options, Inspection& to) {
     SourceOptions source_options;
     source_options.dataset = options.dataset;
+    source_options.bin_time_s = options.bin_time_s;
     source_options.drop_bad_index = true;  // counted, so that the shape can be doubted
     source_options.allow_missing_module = true;
     const auto source = open_frame_source(path, source_options);
@@ -184,8 +185,7 @@ void inspect_raw(const std::string& path, const InspectOptions& options, Inspect
     const auto add = [&](const char* name, NamedScalar value, const char* unit = "") {
         to.values.push_back({name, unit, std::move(value)});
     };
-    const std::int64_t frames =
-        info.n_frames > 0 ? info.n_frames : std::max(counts.last_frame, scan.last_frame()) + 1;
+    const std::int64_t frames = frames_seen(info, std::max(counts.last_frame, scan.last_frame()));
     add("format", info.format);
     add("detected by", info.detected_by);
     add("files", info.files);
@@ -196,6 +196,7 @@ void inspect_raw(const std::string& path, const InspectOptions& options, Inspect
         add("shape", std::string("not in the file: assumed"));
     }
     add("frames", frames);
+    if (info.frame_time_s > 0) add("frame time", info.frame_time_s, "s");
     if (info.n_frames_hint > 0) {
         add("frames by the file name", info.n_frames_hint);
         if (info.n_frames_hint > frames) {

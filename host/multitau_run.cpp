@@ -419,6 +419,10 @@ void MultitauRun::judge_counts() {
     if (decode.zero_count > 0) {
         Log::info(fmt::format("{}: {} records of count 0 dropped", raw, decode.zero_count));
     }
+    if (decode.before_start > 0) {
+        Log::warning(fmt::format(
+            "{}: {} hits before the start of the run dropped", raw, decode.before_start));
+    }
     if (decode.bad_index > 0) {
         Log::warning(fmt::format("{}: {} records beyond the detector dropped (--drop-bad-index)",
                                  raw,

@@ -187,11 +187,14 @@ void add_detector(Rows& rows) {
                                   .says("Channel of a 4-D dataset: its name or its number from 0; "
                                         "without it the one that the file's default_slice names."),
                               &C::channel));
-    flag("series", &C::series, "The HDF5 files of -r are one run, in the order given.");
+    flag("series",
+         &C::series,
+         "The HDF5 files of -r are one run, in the order given; raw Timepix4 streams are parts of "
+         "one run, such as the two halves.");
     rows.push_back(option_row(Row(g, "ftf-bit-order", "", "ORDER")
                                   .one_of({"low-first", "high-first"})
-                                  .says("Rigaku fast transfer: where in its byte the first of four "
-                                        "pixels lies. No document tells; see docs/formats.md."),
+                                  .says("Rigaku fast transfer: where in its byte the first "
+                                        "pixel lies. No document tells; see docs/formats.md."),
                               &C::ftf_bit_order));
     rows.push_back(option_row(Row(g, "overflow", "", "SCOPE")
                                   .one_of({"run", "frame"})
@@ -211,7 +214,7 @@ void add_detector(Rows& rows) {
          "Take a file of several modules although some are missing.");
     flag("allow-truncated",
          &C::allow_truncated,
-         "Use the complete frames of a file that is cut (IMM).");
+         "Use what is complete in a file that is cut (IMM, raw Timepix4).");
     flag("transpose-qmap", &C::transpose_qmap, "Swap rows and columns of the q-map.");
     flag("split-static",
          &C::split_static,
@@ -222,11 +225,17 @@ void add_detector(Rows& rows) {
                                         "pixels are never stored."),
                               &C::crop_ratio_threshold));
     rows.push_back(option_row(
-        Row(g, "bin-time-s", "", "SECONDS").in("s").above(0).says("Time bin of Timepix4 data."),
+        Row(g, "bin-time-s", "", "SECONDS")
+            .in("s")
+            .above(0)
+            .says("Time bin of raw Timepix4 streams, rounded to 25 ns / 128; it is the frame "
+                  "time of their results. For other event files it is the frame time where "
+                  "neither --frame-time nor the metadata give one."),
         &C::bin_time_s));
-    rows.push_back(option_row(
-        Row(g, "run-config-path", "", "FILE").says("Run configuration of Timepix4 data."),
-        &C::run_config_path));
+    rows.push_back(
+        option_row(Row(g, "run-config-path", "", "FILE")
+                       .says("Run configuration of a raw Timepix4 stream (JSON, docs/formats.md)."),
+                   &C::run_config_path));
 }
 
 void add_device(Rows& rows) {

@@ -40,11 +40,21 @@ std::string expected_metadata(const RunConfig& config, const std::string& raw) {
     return config.metadata.empty() ? own_metadata(raw) : config.metadata;
 }
 
-double frame_time_of(const RunConfig& config, const Metadata& metadata) {
+/// The time from frame to frame: what the file was binned with, then --frame-time, then the
+/// metadata; then --bin-time-s if it was given, for files of time-binned events that do not say.
+double frame_time_of(const RunConfig& config, const SourceInfo& source, const Metadata& metadata) {
+    if (source.frame_time_s > 0) return source.frame_time_s;
     if (config.frame_time_s > 0) return config.frame_time_s;
     if (metadata.frame_time_s > 0) return metadata.frame_time_s;
+    const std::string owner = metadata.file.empty() ? "no metadata" : metadata.file;
+    if (source.sparse && config.bin_time_s != RunConfig{}.bin_time_s) {
+        Log::warning(fmt::format("{}: no frame_time above 0; --bin-time-s {:g} s is taken for it",
+                                 owner,
+                                 config.bin_time_s));
+        return config.bin_time_s;
+    }
     Log::warning(
-        (metadata.file.empty() ? std::string("no metadata") : metadata.file) +
+        owner +
         ": no frame_time above 0; delays are in frames only (--frame-time SECONDS gives it)");
     return 0;
 }
@@ -266,7 +276,7 @@ void finish_setup(RunSetup& setup) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     result.metadata = metadata_of(config, result.raw);
-    result.frame_time_s = frame_time_of(config, result.metadata);
+    result.frame_time_s = frame_time_of(config, result.source, result.metadata);
     std::vector<std::string> inputs = result.source.files;
     inputs.push_back(config.qmap);
     inputs.push_back(result.metadata.file);
@@ -299,6 +309,8 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     setup.read.source.allow_missing_module = config.allow_missing_module;
     setup.read.source.allow_truncated = config.allow_truncated;
     setup.read.source.channel = config.channel;
+    setup.read.source.bin_time_s = config.bin_time_s;
+    setup.read.source.run_config_path = config.run_config_path;
     setup.read.source.ftf_high_first = config.ftf_bit_order == "high-first";
     if (config.series) {
         setup.read.source.more_files.assign(config.raw.begin() + 1, config.raw.end());
@@ -311,6 +323,12 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     }
     const std::unique_ptr<FrameSource> source = open_frame_source(raw, setup.read.source);
 
+    result.source = source->info();
+    if (result.source.frame_time_s > 0 && config.frame_time_s > 0) {
+        throw Error(ExitCode::config,
+                    raw + ": the frame time of a Timepix4 stream is its time bin (--bin-time-s); "
+                          "--frame-time does not apply");
+    }
     if (config.follow) {
         if (!source->info().sparse) {
             throw Error(ExitCode::config,
@@ -320,7 +338,7 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     } else {
         result.metadata = metadata_of(config, raw);
         setup.base = result_base(result.metadata.file.empty() ? raw : result.metadata.file);
-        result.frame_time_s = frame_time_of(config, result.metadata);
+        result.frame_time_s = frame_time_of(config, result.source, result.metadata);
     }
 
     result.qmap = load_qmap(config.qmap);
@@ -354,7 +372,7 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
 }
 
 std::int64_t frames_in_file(const RunConfig& config, const SourceInfo& source, std::int64_t last) {
-    const std::int64_t seen = source.n_frames > 0 ? source.n_frames : last + 1;
+    const std::int64_t seen = frames_seen(source, last);
     if (!source.sparse) return seen;
     if (config.n_frames > 0) {
         if (config.n_frames < seen) {

@@ -3,15 +3,22 @@
 
 #include "host/claimed_file.hpp"
 #include "host/errors.hpp"
+#include "host/readers/ftf_unpack.hpp"
 #include "host/readers/rigaku_word.hpp"
+#include "host/readers/spidr4.hpp"
+#include "host/readers/spidr4_word.hpp"
+#include "host/readers/ufxc.hpp"
 #include "host/simulate_write.hpp"
 #include "host/speckle.hpp"
+#include "host/writers/frame_writer.hpp"
+#include "host/writers/raw_writer.hpp"
 
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numbers>
 #include <numeric>
 
@@ -48,23 +55,58 @@ void require_integer(const std::string& option,
     }
 }
 
+bool has_modules(SimulateFormat format) {
+    return format == SimulateFormat::rigaku3m || format == SimulateFormat::ftf;
+}
+
+/// Whole frames are made, and written as such.
+bool is_dense(SimulateFormat format) {
+    return format == SimulateFormat::hdf5 || format == SimulateFormat::imm_dense ||
+           format == SimulateFormat::dectris || format == SimulateFormat::dectris4d;
+}
+
+/// Rows and columns of a detector that has only one shape.
+std::optional<std::pair<std::int64_t, std::int64_t>> fixed_shape(SimulateFormat format) {
+    if (has_modules(format)) return {{layout::rows, layout::cols}};
+    if (format == SimulateFormat::ufxc) return {{ufxc::rows, ufxc::cols}};
+    if (format == SimulateFormat::timepix4) return {{spidr4::rows, spidr4::cols}};
+    return {};
+}
+
+void validate_frames(const SimulateOptions& options) {
+    const int bytes = options.sample_bytes;
+    if (bytes != 1 && bytes != 2 && bytes != 4) {
+        refuse("sample bytes", std::to_string(bytes), "1, 2 or 4");
+    }
+    if (options.format == SimulateFormat::imm_dense && bytes != 2) {
+        refuse("sample bytes", std::to_string(bytes), "2 (dense IMM)");
+    }
+    if (options.contiguous && options.compression != SimulateCompression::none) {
+        refuse("contiguous", "with compression", "one of the two");
+    }
+}
+
 void validate_detector(const SimulateOptions& options) {
     constexpr std::int64_t most_frames = std::int64_t{1} << 40;
     require_integer("frames", options.n_frames, 1, most_frames);
-    if (options.format != SimulateFormat::rigaku3m) {
+    if (!fixed_shape(options.format)) {
         const std::int64_t most =
             options.format == SimulateFormat::rigaku ? rigaku::index_limit : std::int64_t{1} << 26;
         require_integer("rows", options.rows, 1, most);
         require_integer("cols", options.cols, 1, most);
         require_integer("rows * cols", options.rows * options.cols, 1, most);
     }
-    if (options.format == SimulateFormat::hdf5) {
-        const int bytes = options.sample_bytes;
-        if (bytes != 1 && bytes != 2 && bytes != 4) {
-            refuse("sample bytes", std::to_string(bytes), "1, 2 or 4");
-        }
-        if (options.contiguous && options.compression != SimulateCompression::none) {
-            refuse("contiguous", "with compression", "one of the two");
+    if (is_dense(options.format)) validate_frames(options);
+    const int bits = options.ftf_bits;
+    if (options.format == SimulateFormat::ftf && bits != 2 && bits != 4 && bits != 8) {
+        refuse("fast-transfer bits", std::to_string(bits), "2, 4 or 8");
+    }
+    if (options.format == SimulateFormat::timepix4) {
+        const double ticks = options.frame_time_s * static_cast<double>(spidr4::ticks_per_s);
+        if (std::abs(ticks - static_cast<double>(spidr4_bin_ticks(options.frame_time_s))) > 1e-6) {
+            refuse("frame time (s)",
+                   text(options.frame_time_s),
+                   "a whole number of Timepix4 ticks (25 ns / 128)");
         }
     }
     if (options.threads < 0) refuse("threads", std::to_string(options.threads), "0 (all) or more");
@@ -100,9 +142,9 @@ void validate_physics(const SimulateOptions& options) {
 /// The options with everything filled in that has a default depending on others.
 SimulateOptions resolved(SimulateOptions options) {
     validate(options);
-    if (options.format == SimulateFormat::rigaku3m) {
-        options.rows = layout::rows;
-        options.cols = layout::cols;
+    if (const auto shape = fixed_shape(options.format)) {
+        options.rows = shape->first;
+        options.cols = shape->second;
     }
     if (!options.beam_center_x) options.beam_center_x = 0.5 * static_cast<double>(options.cols - 1);
     if (!options.beam_center_y) options.beam_center_y = 0.5 * static_cast<double>(options.rows - 1);
@@ -119,13 +161,12 @@ SimulateOptions resolved(SimulateOptions options) {
 struct Module {
     std::int64_t rows, cols, row, col;  ///< size, origin on the canvas
     std::size_t first;
-    std::uint32_t index_offset;
     std::size_t n_pixels() const { return static_cast<std::size_t>(rows * cols); }
 };
 
 std::vector<Module> modules_of(const SimulateOptions& options) {
-    if (options.format != SimulateFormat::rigaku3m) {
-        return {{options.rows, options.cols, 0, 0, 0, 0}};
+    if (!has_modules(options.format)) {
+        return {{options.rows, options.cols, 0, 0, 0}};
     }
     std::vector<Module> modules;
     for (int n = 0; n < layout::n_modules; ++n) {
@@ -134,8 +175,7 @@ std::vector<Module> modules_of(const SimulateOptions& options) {
                            rigaku::module_cols,
                            at.row,
                            at.col,
-                           static_cast<std::size_t>(n * rigaku::module_pixels),
-                           rigaku::module_offset});
+                           static_cast<std::size_t>(n * rigaku::module_pixels)});
     }
     return modules;
 }
@@ -194,7 +234,9 @@ Detector make_detector(const SimulateOptions& options, SimulateReport& report) {
             const double r = std::hypot(x - *options.beam_center_x, y - *options.beam_center_y);
             PixelModel pixel;
             pixel.relaxation = options.diffusion * q * q * options.frame_time_s;
-            if (r >= options.beamstop_radius_px) {
+            const bool blind =
+                options.format == SimulateFormat::timepix4 && spidr4::is_digital({row, col});
+            if (r >= options.beamstop_radius_px && !blind) {
                 const double falloff = options.falloff_q_inv_angstrom;
                 const double ratio = falloff > 0 ? q / falloff : 0;
                 pixel.mean = 1 / ((1 + ratio * ratio) * (1 + ratio * ratio));
@@ -226,8 +268,11 @@ struct Totals {
 
 /// Events of one module in a span of frames: made pixel by pixel, tile by tile on all threads, then
 /// put in order of (frame, pixel) by counting.
-class WordSlab {
+class EventSlab {
   public:
+    /// No pixel counts more than `most` in a frame.
+    explicit EventSlab(std::uint32_t most) : most_(most) {}
+
     void make(SpecklePixels& pixels,
               const Module& module,
               std::int64_t begin,
@@ -247,25 +292,23 @@ class WordSlab {
                 position += n;
             }
         }
-        words_.resize(position);
+        events_.resize(position);
         tbb::parallel_for(std::size_t{0}, n_tiles, [&](std::size_t tile) {
             Tile& mine = tiles_[tile];
-            for (std::size_t i = 0; i < mine.words.size(); ++i) {
-                words_[mine.start[mine.frames[i]]++] = mine.words[i];
-            }
+            for (const Photons& event : mine.events)
+                events_[mine.start[static_cast<std::size_t>(event.frame - begin)]++] = event;
         });
         for (const Tile& tile : tiles_) {
-            totals.events += static_cast<std::int64_t>(tile.words.size());
+            totals.events += static_cast<std::int64_t>(tile.events.size());
             totals.photons += tile.photons;
         }
     }
-    const std::vector<std::uint64_t>& words() const { return words_; }
+    const std::vector<Photons>& events() const { return events_; }
 
   private:
     struct Tile {
-        std::vector<std::uint64_t> words;
-        std::vector<std::uint32_t> frames;  ///< of each word, from the slab's first
-        std::vector<std::uint32_t> start;   ///< [frame] number of words, then their place
+        std::vector<Photons> events;
+        std::vector<std::uint32_t> start;  ///< [frame] number of events, then their place
         std::int64_t photons = 0;
     };
 
@@ -275,32 +318,29 @@ class WordSlab {
                    std::int64_t begin,
                    std::int64_t end) {
         Tile& tile = tiles_[number];
-        tile.words.clear();
-        tile.frames.clear();
+        tile.events.clear();
         tile.photons = 0;
         tile.start.assign(static_cast<std::size_t>(end - begin), 0);
         const std::size_t last = std::min((number + 1) * tile_pixels, module.n_pixels());
         for (std::size_t local = number * tile_pixels; local < last; ++local) {
-            const auto index = static_cast<std::uint32_t>(local) + module.index_offset;
             pixels.advance(
                 module.first + local, begin, end, [&](std::int64_t frame, std::uint32_t count) {
-                    const auto kept = std::min(count, rigaku::count_limit - 1);
-                    const auto relative = static_cast<std::uint32_t>(frame - begin);
-                    tile.words.push_back(rigaku::make_word(frame, index, kept));
-                    tile.frames.push_back(relative);
-                    ++tile.start[relative];
+                    const std::uint32_t kept = std::min(count, most_);
+                    tile.events.push_back({frame, static_cast<std::uint32_t>(local), kept});
+                    ++tile.start[static_cast<std::size_t>(frame - begin)];
                     tile.photons += kept;
                 });
         }
     }
 
+    std::uint32_t most_;
     std::vector<Tile> tiles_;
-    std::vector<std::uint64_t> words_;
+    std::vector<Photons> events_;
 };
 
 /// Frames per slab: bounded in memory, whatever the run; the events do not depend on it.
 std::int64_t slab_frames(const SimulateOptions& options, const Detector& detector) {
-    if (options.format == SimulateFormat::hdf5) {
+    if (is_dense(options.format)) {
         constexpr std::int64_t bytes = 64 << 20;
         const std::int64_t frame_bytes = options.rows * options.cols * options.sample_bytes;
         return std::max<std::int64_t>(1, bytes / frame_bytes);
@@ -354,30 +394,93 @@ void report_progress(const SimulateOptions& options, std::int64_t done) {
 
 using Files = std::vector<std::unique_ptr<NewFile>>;
 
-Totals write_words(const SimulateOptions& options,
-                   const Detector& detector,
-                   SpecklePixels& pixels,
-                   Files& raw) {
+std::uint32_t largest_count(const SimulateOptions& options) {
+    switch (options.format) {
+    case SimulateFormat::ufxc:
+        return 3;
+    case SimulateFormat::ftf:
+        return ftf::Unpack{options.ftf_bits}.largest_count();
+    case SimulateFormat::imm:
+        return 0xFFFF;
+    default:
+        return rigaku::count_limit - 1;
+    }
+}
+
+std::unique_ptr<PhotonWriter> photon_writer(const SimulateOptions& options, const NewFile& file) {
+    const std::string& path = file.hidden_path();
+    switch (options.format) {
+    case SimulateFormat::imm:
+        return imm_writer(path, options.rows, options.cols, options.frame_time_s);
+    case SimulateFormat::ftf:
+        return ftf_writer(path, options.n_frames, options.ftf_bits);
+    case SimulateFormat::ufxc:
+        return ufxc_writer(path);
+    case SimulateFormat::hdf5_sparse:
+        return sparse_hdf5_writer(path, options.rows, options.cols);
+    case SimulateFormat::timepix4:
+        return spidr4_writer(path, spidr4_bin_ticks(options.frame_time_s));
+    default: {
+        RigakuLayout layout{file.path()};
+        if (has_modules(options.format)) layout.index_offset = rigaku::module_offset;
+        return rigaku_writer(path, layout);
+    }
+    }
+}
+
+Totals write_photons(const SimulateOptions& options,
+                     const Detector& detector,
+                     SpecklePixels& pixels,
+                     const Files& raw) {
     const std::int64_t step = slab_frames(options, detector);
+    std::vector<std::unique_ptr<PhotonWriter>> writers;
+    for (const auto& file : raw)
+        writers.push_back(photon_writer(options, *file));
     Totals totals;
-    WordSlab slab;
+    EventSlab slab(largest_count(options));
     for (std::int64_t begin = 0; begin < options.n_frames; begin += step) {
         const std::int64_t end = std::min(begin + step, options.n_frames);
         for (std::size_t m = 0; m < detector.modules.size(); ++m) {
             slab.make(pixels, detector.modules[m], begin, end, totals);
-            raw[m]->append(slab.words().data(), slab.words().size() * rigaku::word_bytes);
+            writers[m]->add(slab.events());
         }
         report_progress(options, end);
     }
+    for (const auto& writer : writers)
+        writer->close(options.n_frames);
     return totals;
+}
+
+std::unique_ptr<FramesWriter> frames_writer(const SimulateOptions& options, const Files& raw) {
+    const FrameLayout layout{options.n_frames,
+                             options.rows,
+                             options.cols,
+                             options.sample_bytes,
+                             options.compression,
+                             options.contiguous};
+    std::vector<NamedFile> files;
+    for (const auto& file : raw)
+        files.push_back({file->hidden_path(), file->path()});
+    const NamedFile first = files.front();
+    files.erase(files.begin());
+    switch (options.format) {
+    case SimulateFormat::imm_dense:
+        return imm_frames_writer(first.path, layout, options.frame_time_s);
+    case SimulateFormat::dectris:
+        return dectris_writer(first, files, layout);
+    case SimulateFormat::dectris4d:
+        return virtual_writer(first, files, layout);
+    default:
+        return std::make_unique<FrameWriter>(first.path, layout);
+    }
 }
 
 Totals write_frames(const SimulateOptions& options,
                     const Detector& detector,
                     SpecklePixels& pixels,
-                    const NewFile& raw) {
+                    const Files& raw) {
     const std::int64_t step = slab_frames(options, detector);
-    FrameWriter writer(raw.hidden_path(), options);
+    const std::unique_ptr<FramesWriter> writer = frames_writer(options, raw);
     Totals totals;
     std::vector<std::byte> buffer;
     for (std::int64_t begin = 0; begin < options.n_frames; begin += step) {
@@ -389,20 +492,11 @@ Totals write_frames(const SimulateOptions& options,
         } else {
             fill_frames<std::uint32_t>(pixels, begin, end, buffer, totals);
         }
-        writer.write(begin, end - begin, buffer.data());
+        writer->write(begin, end - begin, buffer.data());
         report_progress(options, end);
     }
-    writer.close();
+    writer->close();
     return totals;
-}
-
-std::vector<std::string> raw_names(const SimulateOptions& options) {
-    if (options.format != SimulateFormat::rigaku3m) return {options.output};
-    std::vector<std::string> names;
-    for (int n = 0; n < layout::n_modules; ++n) {
-        names.push_back(simulated_stem(options) + ".bin.00" + std::to_string(n));
-    }
-    return names;
 }
 
 /// Hot pixels of dense data must stand out of the light as well.
@@ -436,7 +530,7 @@ SimulateReport simulate(const SimulateOptions& given) {
     report.diffusion = options.diffusion;
     report.beam_center_x = *options.beam_center_x;
     report.beam_center_y = *options.beam_center_y;
-    report.raw_files = raw_names(options);
+    report.raw_files = simulated_files(options);
     const std::string stem = simulated_stem(options);
     report.metadata_file = stem + "_metadata.hdf";
     report.truth_file = stem + "_truth.json";
@@ -456,9 +550,8 @@ SimulateReport simulate(const SimulateOptions& given) {
                          hot_counts(options));
     tbb::task_arena arena(options.threads > 0 ? options.threads : tbb::task_arena::automatic);
     const Totals totals = arena.execute([&] {
-        return options.format == SimulateFormat::hdf5
-                   ? write_frames(options, detector, pixels, *raw[0])
-                   : write_words(options, detector, pixels, raw);
+        return is_dense(options.format) ? write_frames(options, detector, pixels, raw)
+                                        : write_photons(options, detector, pixels, raw);
     });
     report.n_events = totals.events;
     report.n_photons = totals.photons;

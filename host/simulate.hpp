@@ -13,6 +13,8 @@
 // not on the number of threads or the memory.
 #pragma once
 
+#include "host/writers/frame_writer.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -21,18 +23,34 @@
 
 namespace xpcs {
 
-enum class SimulateFormat { rigaku, rigaku3m, hdf5 };
-enum class SimulateCompression { none, gzip, lzf, bslz4 };
+enum class SimulateFormat {
+    rigaku,
+    rigaku3m,
+    hdf5,         ///< one dataset of frames
+    imm,          ///< sparse
+    imm_dense,    ///< whole frames
+    ftf,          ///< Rigaku fast transfer, six files of a 3M
+    ufxc,         ///< words
+    hdf5_sparse,  ///< frame_ptr, index, intensity
+    dectris,      ///< master with external links
+    dectris4d,    ///< master with a virtual dataset of two channels
+    timepix4      ///< raw SPIDR4 stream
+};
+using SimulateCompression = FrameCompression;
+
+const char* name_of(SimulateFormat format);
 
 struct SimulateOptions {
     SimulateFormat format = SimulateFormat::rigaku;
-    std::string output;            ///< .bin, .bin (six files .bin.00N), .h5
+    /// .bin (rigaku; rigaku3m: six files .bin.00N), .imm, .ufxc, .tpx, else .h5 (ftf: six files
+    /// .h5.00N; masters: NAME_master.h5 of NAME.h5, with NAME_data_00000N.h5)
+    std::string output;
     bool overwrite = false;        ///< replace earlier files
     std::int64_t n_frames = 1000;  ///< 1 ... 2^40
     double occupancy = 0.002;      ///< mean counts per lit pixel and frame, hot pixels apart; > 0
     std::uint64_t seed = 1;
-    std::int64_t rows = 512;  ///< rigaku: rows * cols <= 2^21; rigaku3m: always 1676 x 2100
-    std::int64_t cols = 1024;
+    std::int64_t rows = 512;   ///< rigaku: rows * cols <= 2^21; rigaku3m and ftf always have 1676 x
+    std::int64_t cols = 1024;  ///< 2100 pixels, ufxc 128 x 256, timepix4 512 x 448
 
     double frame_time_s = 2e-5;
     double energy_keV = 10.0;
@@ -52,9 +70,10 @@ struct SimulateOptions {
     double hot_rate = 0.9;                ///< probability that a hot pixel fires in a frame
     std::vector<std::int64_t> hot_given;  ///< detector indices, instead of n_hot
 
-    int sample_bytes = 2;  ///< hdf5: 1, 2, 4; counts stop one below the all-ones value
+    int sample_bytes = 2;  ///< HDF5 frames: 1, 2, 4; counts stop one below the all-ones value
+    int ftf_bits = 2;      ///< ftf: 2, 4, 8
     SimulateCompression compression = SimulateCompression::none;
-    bool contiguous = false;  ///< hdf5: no chunks (else one frame each)
+    bool contiguous = false;  ///< HDF5 frames: no chunks (else one frame each)
     int threads = 0;          ///< 0 = all
 
     /// Called with the fraction done, from the calling thread; may throw to give up.

@@ -179,8 +179,20 @@ void write_groups(Writer& to) {
 }
 
 const char* detector_name(SimulateFormat format) {
-    if (format == SimulateFormat::rigaku) return "rigaku500k";
-    return format == SimulateFormat::rigaku3m ? "rigaku3M" : "simulated dense";
+    switch (format) {
+    case SimulateFormat::rigaku:
+        return "rigaku500k";
+    case SimulateFormat::rigaku3m:
+        return "rigaku3M";
+    case SimulateFormat::ftf:
+        return "rigaku3M_ftf";
+    case SimulateFormat::ufxc:
+        return "ufxc";
+    case SimulateFormat::timepix4:
+        return "tempus";
+    default:
+        return "simulated dense";
+    }
 }
 
 std::vector<TextField> entry_texts(const SimulateOptions& options, const std::string& name) {

@@ -10,9 +10,15 @@ const FrameTimes& FrameSource::frame_times() const {
     return none;
 }
 
+std::int64_t frames_seen(const SourceInfo& info, std::int64_t last_frame) {
+    if (info.n_frames > 0) return info.n_frames;
+    return info.last_frame_partial ? last_frame : last_frame + 1;
+}
+
 DecodeCounts& DecodeCounts::operator+=(const DecodeCounts& other) {
     records += other.records;
     zero_count += other.zero_count;
+    before_start += other.before_start;
     bad_index += other.bad_index;
     out_of_order += other.out_of_order;
     last_frame = std::max(last_frame, other.last_frame);

@@ -28,6 +28,8 @@ struct SourceInfo {
     std::int64_t cols = 0;
     std::int64_t n_frames = 0;        ///< 0 if only reading tells
     std::int64_t n_frames_hint = 0;   ///< from the file name token _fNNNNNN_, 0 if none
+    double frame_time_s = 0;          ///< fixed by how the file was binned (Timepix4); 0 = not
+    bool last_frame_partial = false;  ///< the last frame seen is incomplete and left out
     std::uint64_t n_bytes = 0;        ///< of all files
     std::int64_t trailing_bytes = 0;  ///< beyond the last whole record, ignored
     bool sparse = true;               ///< EventChunk, else DenseChunk
@@ -51,6 +53,7 @@ struct RawBlock {
 struct DecodeCounts {
     std::int64_t records = 0;
     std::int64_t zero_count = 0;     ///< records with count 0, dropped
+    std::int64_t before_start = 0;   ///< earlier than the start of the run, dropped
     std::int64_t bad_index = 0;      ///< pixel index beyond the detector, dropped on request
     std::int64_t out_of_order = 0;   ///< frame smaller than that of the record before
     std::int64_t last_frame = -1;    ///< largest frame seen (count-0 records included)
@@ -69,6 +72,9 @@ struct FrameTimes {
     std::vector<double> clock_s;  ///< IMM: elapsed
     std::vector<double> tick;     ///< IMM: corecotick
 };
+
+/// Frames of a file of which reading saw the last one: stated, or counted.
+std::int64_t frames_seen(const SourceInfo& info, std::int64_t last_frame);
 
 using Chunk = std::variant<EventChunk, DenseChunk>;
 
@@ -111,9 +117,12 @@ struct SourceOptions {
     bool allow_missing_module = false;
     bool allow_truncated = false;
     bool direct_chunks = true;  ///< HDF5: decode chunks here where their filters are known
-    std::vector<std::string> more_files;  ///< HDF5: go on with these, in this order
+    std::vector<std::string> more_files;  ///< HDF5: go on with these, in this order; Timepix4:
+                                          ///< other streams of the run
     std::string channel;          ///< of a 4-D dataset: name, or number from 0; "" = @default_slice
     bool ftf_high_first = false;  ///< fast transfer: the first pixel lies in the highest bits
+    double bin_time_s = 1e-6;     ///< Timepix4 streams
+    std::string run_config_path;  ///< Timepix4 streams, "" = none
     std::int64_t block_bytes = 1 << 20;  ///< bytes per RawBlock of a sparse file
     FollowOptions follow;                ///< sparse files that still grow
 };

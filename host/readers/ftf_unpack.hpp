@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rigaku "fast transfer": counts of 2 bits, four pixels to a byte. Where in the byte the first of
-// the four lies is written down nowhere; both orders are here, and the file's user chooses.
+// Rigaku "fast transfer": counts of 2, 4 or 8 bits, packed without gaps, 4, 2 or 1 pixels to a
+// byte; a frame of 524 288 pixels is a column of 131 072, 262 144 or 524 288 bytes. Where in the
+// byte the first pixel lies is written down nowhere; both orders are here, and the file's user
+// chooses.
 #pragma once
 
 #include <cstddef>
@@ -8,18 +10,39 @@
 
 namespace xpcs::ftf {
 
-inline constexpr int pixels_per_byte = 4;
-inline constexpr std::uint32_t largest_count = 3;
+inline constexpr std::int64_t module_pixels = 524288;
 
-/// Count of pixel k (0 ... 3) of a byte; high_first: pixel 0 lies in bits 6 and 7, else in 0 and 1.
-constexpr std::uint32_t count_of(std::uint8_t byte, int k, bool high_first) {
-    const int place = high_first ? pixels_per_byte - 1 - k : k;
-    return (static_cast<std::uint32_t>(byte) >> (2 * place)) & largest_count;
+constexpr std::int64_t column_bytes(int bits) {
+    return module_pixels * bits / 8;
 }
 
-constexpr std::uint8_t with_count(std::uint8_t byte, int k, std::uint32_t count, bool high_first) {
-    const int place = high_first ? pixels_per_byte - 1 - k : k;
-    return static_cast<std::uint8_t>(byte | (count & largest_count) << (2 * place));
+/// The depth that a column of so many bytes has; 0 for no known one.
+constexpr int bits_of_column(std::uint64_t bytes) {
+    for (const int bits : {2, 4, 8}) {
+        if (bytes == static_cast<std::uint64_t>(column_bytes(bits))) return bits;
+    }
+    return 0;
 }
+
+/// The unpack rule.
+struct Unpack {
+    int bits = 2;             ///< 2, 4 or 8
+    bool high_first = false;  ///< pixel 0 lies in the highest bits of its byte, else the lowest
+
+    constexpr int per_byte() const { return 8 / bits; }
+    constexpr std::uint32_t largest_count() const { return (1U << bits) - 1; }
+
+    /// Count of pixel k (0 ... per_byte() - 1) of a byte.
+    constexpr std::uint32_t count_of(std::uint8_t byte, int k) const {
+        return (static_cast<std::uint32_t>(byte) >> shift(k)) & largest_count();
+    }
+    /// The byte with the count put where 0 was.
+    constexpr std::uint8_t with_count(std::uint8_t byte, int k, std::uint32_t count) const {
+        return static_cast<std::uint8_t>(byte | (count & largest_count()) << shift(k));
+    }
+
+  private:
+    constexpr int shift(int k) const { return bits * (high_first ? per_byte() - 1 - k : k); }
+};
 
 }  // namespace xpcs::ftf

@@ -7,7 +7,10 @@
 #include "host/readers/raw_file.hpp"
 #include "host/readers/rigaku64.hpp"
 #include "host/readers/rigaku_ftf.hpp"
+#include "host/readers/spidr4.hpp"
+#include "host/readers/spidr4_word.hpp"
 #include "host/readers/ufxc.hpp"
+#include "host/readers/ufxc_dense.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,7 +22,7 @@ namespace xpcs {
 
 namespace {
 
-enum class Content { hdf5, imm, timepix, ufxc, words, unknown };
+enum class Content { hdf5, imm, timepix, ufxc_dense, ufxc, words, unknown };
 
 bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> suffixes) {
     return std::any_of(suffixes.begin(), suffixes.end(), [&](std::string_view suffix) {
@@ -40,11 +43,10 @@ bool has_hdf5_signature(const RawFile& file) {
 }
 
 bool has_timepix_magic(const RawFile& file) {
-    constexpr std::uint64_t magic = 57527937618003;  // "SPIDR4"
     std::uint64_t word = 0;
     if (file.size() < sizeof word) return false;
     file.read(0, reinterpret_cast<std::byte*>(&word), sizeof word);
-    return word == magic;
+    return word == spidr4::file_mark;
 }
 
 /// A word stream carries no mark, but its frames go forward: of its first words at most one in
@@ -67,16 +69,10 @@ Content content_of(const RawFile& file) {
     if (has_hdf5_signature(file)) return Content::hdf5;
     if (looks_like_imm(file)) return Content::imm;
     if (has_timepix_magic(file)) return Content::timepix;
+    if (ufxc_dump_bytes(file) > 0) return Content::ufxc_dense;
     if (file.path().ends_with(".ufxc") && looks_like_ufxc(file)) return Content::ufxc;
     if (plausible_words(file)) return Content::words;
     return looks_like_ufxc(file) ? Content::ufxc : Content::unknown;
-}
-
-[[noreturn]] void not_supported(const std::string& raw, const std::string& format) {
-    throw Error(ExitCode::data,
-                raw + ": is " + format +
-                    ", which is not read; Rigaku 64-bit (.bin, .bin.000 to .bin.005) and dense "
-                    "HDF5 are");
 }
 
 }  // namespace
@@ -91,9 +87,10 @@ std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
     Content content = content_of(file);
     if (content == Content::unknown && (named_words || file.size() == 0)) content = Content::words;
 
-    if (!options.more_files.empty() && content != Content::hdf5) {
+    if (!options.more_files.empty() && content != Content::hdf5 && content != Content::timepix) {
         throw Error(ExitCode::config,
-                    raw + ": --series takes HDF5 files; this one is of another format");
+                    raw + ": --series takes HDF5 files or raw Timepix4 streams; this one is of "
+                          "another format");
     }
     if (content == Content::imm) {
         SourceInfo found;
@@ -106,7 +103,16 @@ std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
         if (raw.ends_with(".ufxc")) found.detected_by += "; name ends in .ufxc";
         return open_ufxc(raw, options, std::move(found));
     }
-    if (content == Content::timepix) not_supported(raw, "a Timepix4 stream (SPIDR4 mark)");
+    if (content == Content::ufxc_dense) {
+        SourceInfo found;
+        found.detected_by = "name ends in .ufxc; whole frames, no stream of records";
+        return open_ufxc_dense(raw, ufxc_dump_bytes(file), options, std::move(found));
+    }
+    if (content == Content::timepix) {
+        SourceInfo found;
+        found.detected_by = "content: mark of a SPIDR4 stream";
+        return open_spidr4(raw, options, std::move(found));
+    }
     if (content == Content::unknown) {
         throw Error(ExitCode::data,
                     raw + ": neither an HDF5 signature nor an IMM header nor plausible Rigaku "

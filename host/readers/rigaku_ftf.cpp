@@ -22,7 +22,7 @@ namespace {
 using namespace rigaku;
 
 constexpr const char* data_path = "/entry/data/data";
-constexpr std::int64_t column_bytes = module_pixels / ftf::pixels_per_byte;
+static_assert(ftf::module_pixels == module_pixels);
 
 struct Module {
     int number = 0;
@@ -30,6 +30,7 @@ struct Module {
     h5::File file;
     h5::Dataset dataset;
     std::int64_t n_frames = 0;
+    int bits = 0;  ///< per pixel
 };
 
 /// In front of each column of a block.
@@ -64,6 +65,16 @@ class FtfSource final : public FrameSource {
                                          std::to_string(info_.n_frames));
             }
         }
+        for (const Module& module : modules_) {
+            if (module.bits == modules_.front().bits) continue;
+            throw Error(ExitCode::data,
+                        module.path + ": " + std::to_string(module.bits) + " bits per pixel, " +
+                            modules_.front().path + " has " +
+                            std::to_string(modules_.front().bits));
+        }
+        unpack_ = {modules_.front().bits, options.ftf_high_first};
+        column_bytes_ = ftf::column_bytes(unpack_.bits);
+        info_.format += unpack_.bits == 2 ? "" : std::to_string(unpack_.bits);
         n_columns_ = info_.n_frames;
         if (options_.n_frames > 0) info_.n_frames = std::max(info_.n_frames, options_.n_frames);
         info_.warnings.push_back(
@@ -86,7 +97,7 @@ class FtfSource final : public FrameSource {
     bool next(RawBlock& block) override {
         if (frame_ == n_columns_) return false;
         const std::int64_t per_frame =
-            static_cast<std::int64_t>(modules_.size()) * (column_bytes + 16);
+            static_cast<std::int64_t>(modules_.size()) * (column_bytes_ + 16);
         const std::int64_t n = std::min(
             std::max<std::int64_t>(1, 4 * options_.block_bytes / per_frame), n_columns_ - frame_);
         block.bytes.clear();
@@ -107,16 +118,18 @@ class FtfSource final : public FrameSource {
 
     void decode(const RawBlock& block, Chunk& chunk, DecodeCounts& counts) const override {
         if (!std::holds_alternative<EventChunk>(chunk)) chunk.emplace<EventChunk>();
-        constexpr std::size_t step = sizeof(ColumnHead) + column_bytes;
+        const std::size_t step = sizeof(ColumnHead) + static_cast<std::size_t>(column_bytes_);
         const std::size_t n_columns = block.bytes.size() / step;
         std::size_t most = 0;
         for (std::size_t k = 0; k < n_columns; ++k) {
             const std::byte* column = block.bytes.data() + k * step + sizeof(ColumnHead);
-            for (std::int64_t i = 0; i < column_bytes; ++i)
+            for (std::int64_t i = 0; i < column_bytes_; ++i)
                 most += column[i] != std::byte{0};
         }
-        EventSink sink(
-            std::get<EventChunk>(chunk), counts, block.first_record, most * ftf::pixels_per_byte);
+        EventSink sink(std::get<EventChunk>(chunk),
+                       counts,
+                       block.first_record,
+                       most * static_cast<std::size_t>(unpack_.per_byte()));
         for (std::size_t k = 0; k < n_columns; ++k)
             decode_column(block.bytes.data() + k * step, sink, counts);
         sink.finish();
@@ -144,16 +157,16 @@ class FtfSource final : public FrameSource {
                     module.dataset.id(), at.data(), &filters, &address, &stored) < 0) {
                 throw Error(ExitCode::data, module.path + ": " + h5::take_error());
             }
-            if (stored == 0 && chunk[0] == static_cast<hsize_t>(column_bytes)) return;
+            if (stored == 0 && chunk[0] == static_cast<hsize_t>(column_bytes_)) return;
         }
         const std::size_t start = to.size();
-        to.resize(start + sizeof(ColumnHead) + column_bytes);
+        to.resize(start + sizeof(ColumnHead) + static_cast<std::size_t>(column_bytes_));
         const ColumnHead head{frame, module.number};
         std::memcpy(to.data() + start, &head, sizeof head);
         h5::read_slab(module.dataset,
                       h5::native_type<std::uint8_t>(),
                       at,
-                      {column_bytes, 1},
+                      {static_cast<hsize_t>(column_bytes_), 1},
                       to.data() + start + sizeof head);
     }
 
@@ -162,14 +175,14 @@ class FtfSource final : public FrameSource {
         std::memcpy(&head, from, sizeof head);
         from += sizeof head;
         const ModuleOrigin at = layout_3m::origin(static_cast<int>(head.module));
-        for (std::int64_t i = 0; i < column_bytes; ++i) {
+        for (std::int64_t i = 0; i < column_bytes_; ++i) {
             const auto byte = static_cast<std::uint8_t>(from[i]);
             if (byte == 0) continue;
-            const std::int64_t first = i * ftf::pixels_per_byte;
+            const std::int64_t first = i * unpack_.per_byte();
             const std::int64_t row = at.row + first / module_cols;
             const std::int64_t pixel = row * layout_3m::cols + at.col + first % module_cols;
-            for (int k = 0; k < ftf::pixels_per_byte; ++k) {
-                const std::uint32_t count = ftf::count_of(byte, k, options_.ftf_high_first);
+            for (int k = 0; k < unpack_.per_byte(); ++k) {
+                const std::uint32_t count = unpack_.count_of(byte, k);
                 if (count == 0) continue;
                 ++counts.records;
                 sink.add(head.frame, static_cast<std::uint32_t>(pixel + k), count);
@@ -180,6 +193,8 @@ class FtfSource final : public FrameSource {
     std::vector<Module> modules_;
     SourceInfo info_;
     SourceOptions options_;
+    ftf::Unpack unpack_;
+    std::int64_t column_bytes_ = 0;
     std::int64_t n_columns_ = 0;  ///< of the longest module
     std::int64_t frame_ = 0, sequence_ = 0;
     std::atomic<std::int64_t> frames_read_{0};
@@ -195,15 +210,16 @@ Module open_module(const std::string& path, int number) {
     const h5::Shape shape = h5::shape_of(module.dataset);
     const h5::Type type = h5::type_of(module.dataset);
     const auto held = h5::lock();
-    if (shape.size() != 2 || shape[0] != static_cast<hsize_t>(column_bytes) || shape[1] == 0 ||
+    if (shape.size() != 2 || ftf::bits_of_column(shape[0]) == 0 || shape[1] == 0 ||
         H5Tget_class(type.id()) != H5T_INTEGER || H5Tget_size(type.id()) != 1) {
         throw Error(ExitCode::data,
                     h5::name_of(module.dataset.id()) + ": " + h5::type_name(type.id()) + " " +
                         h5::to_string(shape) +
-                        "; uint8 (131072, frames), 2 bits per pixel, expected (4 and 8 bits are "
-                        "not known)");
+                        "; uint8 (131072, frames), (262144, frames) or (524288, frames), 2, 4 "
+                        "or 8 bits per pixel, expected");
     }
     module.n_frames = static_cast<std::int64_t>(shape[1]);
+    module.bits = ftf::bits_of_column(shape[0]);
     return module;
 }
 

@@ -395,18 +395,65 @@ TEST(ChunkCodec, Lz4FramesOfStoredBlocks) {
     EXPECT_FALSE(pipeline_of({{307, "bzip2", false, {}}}, 1, 10).has_value());
 }
 
-TEST(FastTransfer, BothBitOrders) {
-    static_assert(ftf::count_of(0b11'10'01'00, 0, false) == 0);
-    static_assert(ftf::count_of(0b11'10'01'00, 1, false) == 1);
-    static_assert(ftf::count_of(0b11'10'01'00, 0, true) == 3);
-    static_assert(ftf::count_of(0b11'10'01'00, 3, true) == 0);
-    for (const bool high_first : {false, true}) {
-        std::uint8_t byte = 0;
-        for (int k = 0; k < 4; ++k)
-            byte = ftf::with_count(byte, k, static_cast<std::uint32_t>(3 - k), high_first);
-        for (int k = 0; k < 4; ++k)
-            EXPECT_EQ(ftf::count_of(byte, k, high_first), static_cast<std::uint32_t>(3 - k));
+TEST(FastTransfer, UnpackRule) {
+    constexpr ftf::Unpack low{2, false}, high{2, true};
+    static_assert(low.count_of(0b11'10'01'00, 0) == 0 && low.count_of(0b11'10'01'00, 1) == 1);
+    static_assert(high.count_of(0b11'10'01'00, 0) == 3 && high.count_of(0b11'10'01'00, 3) == 0);
+    static_assert(ftf::Unpack{4, false}.count_of(0xA7, 0) == 7);
+    static_assert(ftf::Unpack{4, true}.count_of(0xA7, 0) == 10);
+    static_assert(ftf::Unpack{8, false}.count_of(0xA7, 0) == 0xA7);
+    static_assert(ftf::bits_of_column(131072) == 2 && ftf::bits_of_column(262144) == 4);
+    static_assert(ftf::bits_of_column(524288) == 8 && ftf::bits_of_column(131073) == 0);
+    for (const int bits : {2, 4, 8}) {
+        for (const bool high_first : {false, true}) {
+            const ftf::Unpack unpack{bits, high_first};
+            std::uint8_t byte = 0;
+            for (int k = 0; k < unpack.per_byte(); ++k)
+                byte = unpack.with_count(byte, k, static_cast<std::uint32_t>(3 - k));
+            for (int k = 0; k < unpack.per_byte(); ++k)
+                EXPECT_EQ(unpack.count_of(byte, k), static_cast<std::uint32_t>(3 - k));
+        }
     }
+}
+
+TEST_F(Hdf5Layouts, FastTransferDepthIsToldByTheRows) {
+    const auto make = [&](int module, hsize_t bytes) {
+        const h5::File file =
+            h5::create_file_over(directory_.file("deep.h5.00" + std::to_string(module)));
+        h5::Storage storage;
+        storage.contiguous_below = 0;
+        storage.chunk = {bytes, 1};
+        const h5::Dataset dataset =
+            h5::create_dataset(file.id(), "/entry/data/data", H5T_STD_U8LE, {bytes, 3}, storage);
+        std::vector<std::uint8_t> column(bytes, 0);
+        column[bytes / 512] = 0x9C;  // the first pixels of row 1
+        h5::write_slab(dataset, h5::native_type<std::uint8_t>(), {0, 1}, {bytes, 1}, column.data());
+    };
+    const std::string path = directory_.file("deep.h5.000");
+    SourceOptions options;
+    options.allow_missing_module = true;
+    const auto pixel = [](std::int64_t col) {
+        const rigaku::ModuleOrigin at = rigaku::layout_3m::origin(0);
+        return static_cast<std::uint32_t>((at.row + 1) * rigaku::layout_3m::cols + at.col + col);
+    };
+    make(0, 262144);
+    auto four = open_frame_source(path, options);
+    EXPECT_EQ(four->info().format, "rigaku3m-ftf4");
+    EXPECT_EQ(testing::read_events(*four).events,
+              (std::vector<Event>{{1, pixel(0), 12}, {1, pixel(1), 9}}));
+    four.reset();
+    make(1, 131072);
+    expect_error(
+        ExitCode::data, {"deep.h5.001", "2 bits", "4"}, [&] { open_frame_source(path, options); });
+    make(0, 524288);
+    std::filesystem::remove(directory_.file("deep.h5.001"));
+    auto eight = open_frame_source(path, options);
+    EXPECT_EQ(eight->info().format, "rigaku3m-ftf8");
+    EXPECT_EQ(testing::read_events(*eight).events, (std::vector<Event>{{1, pixel(0), 0x9C}}));
+    eight.reset();
+    make(0, 65536);
+    expect_error(
+        ExitCode::data, {"(65536, 3)", "131072"}, [&] { open_frame_source(path, options); });
 }
 
 TEST_F(Hdf5Layouts, FastTransferModulesAndWarning) {

@@ -66,12 +66,6 @@ TEST_F(OpenSource, SignatureBehindAUserBlock) {
     }
 }
 
-TEST_F(OpenSource, TimepixIsNamedAndRefused) {
-    const std::string path = directory.file("a.tpx");
-    write_words(path, {57527937618003ULL, 0, 0});
-    expect_error(ExitCode::data, {"a.tpx", "Timepix4"}, [&] { open_frame_source(path, {}); });
-}
-
 TEST_F(OpenSource, NoiseIsNotTakenForWordsUnlessTheNameSaysSo) {
     std::mt19937_64 random(5);
     std::vector<std::uint64_t> words(1000);

@@ -4,6 +4,8 @@
 #include "tests/host/raw_files.hpp"
 #include "tests/host/temp_dir.hpp"
 
+#include <algorithm>
+
 namespace xpcs {
 namespace {
 
@@ -65,6 +67,61 @@ TEST_F(Ufxc, ContentDecidesWhereTheNameDoesNot) {
     EXPECT_EQ(testing::read_events(*source).events.size(), 3000U);
     expect_error(
         ExitCode::data, {"128 x 256", "512 x 1024"}, [&] { source->set_shape(512, 1024); });
+}
+
+/// A dump of 3 frames with `p` of 1000 pixels lit, and what is in it.
+template <class Sample>
+std::vector<Event> write_dump(const std::string& path, std::uint64_t per_mille) {
+    std::vector<Sample> values;
+    std::vector<Event> events;
+    std::uint64_t state = 11;
+    for (std::int64_t frame = 0; frame < 3; ++frame) {
+        for (std::uint32_t index = 0; index < 32768; ++index) {
+            state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+            const auto lit = static_cast<Sample>((state >> 40) % 1000 < per_mille);
+            const auto count = static_cast<Sample>(lit * (1 + (state >> 20) % 3));
+            values.push_back(count);
+            // Column-major: index 1 is row 1 of column 0.
+            if (count > 0) events.emplace_back(frame, index % 128 * 256 + index / 128, count);
+        }
+    }
+    testing::write_bytes(path, values.data(), values.size() * sizeof(Sample));
+    std::sort(events.begin(), events.end());
+    return events;
+}
+
+TEST_F(Ufxc, DenseDumpsAreToldFromStreamsByTheirContent) {
+    const std::string path = directory_.file("old.ufxc");
+    for (const std::uint64_t per_mille : {1U, 20U, 100U, 300U, 900U}) {
+        SCOPED_TRACE(per_mille);
+        for (const bool wide : {true, false}) {
+            const auto want = wide ? write_dump<std::uint16_t>(path, per_mille)
+                                   : write_dump<std::uint8_t>(path, per_mille);
+            const auto source = open_frame_source(path, {});
+            EXPECT_EQ(source->info().format, wide ? "ufxc-dense16" : "ufxc-dense8");
+            EXPECT_EQ(source->info().n_frames, 3);
+            EXPECT_THAT(source->info().warnings.front(), ::testing::HasSubstr("assumption"));
+            auto got = testing::read_events(*source).events;
+            std::sort(got.begin(), got.end());
+            EXPECT_EQ(got, want);
+        }
+    }
+}
+
+TEST_F(Ufxc, TheNameOfADumpSaysItsWidth) {
+    const std::string path = directory_.file("old.u8.ufxc");
+    write_dump<std::uint16_t>(path, 100);
+    EXPECT_EQ(open_frame_source(path, {})->info().n_frames, 6);
+    testing::write_bytes(path, std::string(32769, '\1').data(), 32769);
+    expect_error(
+        ExitCode::data, {"old.u8.ufxc", "32769", "32768"}, [&] { open_frame_source(path, {}); });
+}
+
+TEST_F(Ufxc, AStreamOfTheSizeOfADumpStaysAStream) {
+    std::vector<Event> raw;
+    for (std::int64_t frame = 0; frame < 8192; ++frame)
+        raw.emplace_back(frame, static_cast<std::uint32_t>(frame * 7919 % 32768), 1 + frame % 3);
+    EXPECT_EQ(open_frame_source(write("same.ufxc", raw), {})->info().format, "ufxc");
 }
 
 }  // namespace

@@ -181,9 +181,10 @@ Html search_body(const Query& query, const Answer& answer) {
     out += "</select></label><button class=\"primary\">Search</button></form>";
     out += "<div class=\"layout\">" + facet_list(query, answer) + "<div>";
     out += fmt::format("<form id=\"choose\" action=\"/compare\"><div class=\"row\"><strong "
-                       "id=\"total\">{} runs</strong><button>Compare chosen</button><span "
+                       "id=\"total\">{} {}</strong><button>Compare chosen</button><span "
                        "id=\"choose-note\" role=\"status\"></span>",
-                       answer.total);
+                       answer.total,
+                       answer.total == 1 ? "run" : "runs");
     const auto experiment = query.facets.find(facet_experiment);
     if (experiment != query.facets.end() && experiment->second.size() == 1) {
         out += fmt::format("<a href=\"/experiment?name={}\">Trends of this experiment</a>",
@@ -273,7 +274,7 @@ Html compare_body(const std::vector<Hit>& runs) {
                         escape(run.start.substr(0, 16)));
     }
     return {fmt::format(
-        "<h1>Compare {} runs</h1><section class=\"card\" id=\"compare\" "
+        "<h1>Compare {} {}</h1><section class=\"card\" id=\"compare\" "
         "data-runs=\"{}\"><ul>{}</ul>"
         "<div class=\"controls\"><label>bin <select "
         "id=\"compare-bin\"></select></label><label>offset "
@@ -284,6 +285,7 @@ Html compare_body(const std::vector<Hit>& runs) {
         "id=\"compare-note\"></p>"
         "</section>",
         runs.size(),
+        runs.size() == 1 ? "run" : "runs",
         ids,
         list)};
 }

@@ -89,6 +89,7 @@ const Charts = (() => {
     function render() {
       if (!inner) return;
       scales();
+      tip.attr("hidden", true);
       const ax = axis(sx, "bottom", options.x.log, Math.max(3, inner.width / 110)), ay = axis(sy, "left", options.y.log, 6);
       axisX.attr("transform", `translate(0,${inner.height})`).call(ax);
       axisY.call(ay);
@@ -120,8 +121,8 @@ const Charts = (() => {
     function nearest(x, y) {
       let best = null, distance = 28 * 28;
       for (const s of series) if (!s.silent) for (const p of s.points) if (good(p)) {
-        const dx = sx(p[0]) - x, dy = sy(p[1]) - y, d = dx * dx + dy * dy;
-        if (d < distance) { distance = d; best = { s, p }; }
+        const px = sx(p[0]), py = sy(p[1]), dx = px - x, dy = py - y, d = dx * dx + dy * dy;
+        if (d < distance && px >= 0 && px <= inner.width && py >= 0 && py <= inner.height) { distance = d; best = { s, p }; }
       }
       return best;
     }

@@ -1,108 +1,272 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The portal in headless Chromium: browser_test.py XPCS_PORTAL SCREENSHOTS. Exit 77: not here."""
-import json
 import pathlib
 import shutil
-import subprocess
 import sys
-import tempfile
+import urllib.parse
 
 try:
     from selenium import webdriver
+    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
     from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import Select, WebDriverWait
 except ImportError:
     print("skipped: python3-selenium is not installed")
     sys.exit(77)
-driver_path, chromium = shutil.which("chromedriver"), shutil.which("chromium")
-if not driver_path or not chromium:
+import portal_site
+
+DRIVER, CHROMIUM = shutil.which("chromedriver"), shutil.which("chromium")
+if not DRIVER or not CHROMIUM:
     print("skipped: chromium and chromium-driver are not installed")
     sys.exit(77)
 
-HOSTILE = '<script>document.title="broken"</script>"\'><img src=x onerror=alert(1)>' + "x" * 3000
+
+class Visitor:
+    """A browser at the portal."""
+
+    def __init__(self, base, pictures):
+        options = webdriver.ChromeOptions()
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000",
+                         "--force-prefers-reduced-motion"):
+            options.add_argument(argument)
+        options.binary_location = CHROMIUM
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.browser = webdriver.Chrome(service=Service(DRIVER), options=options)
+        self.base, self.pictures = base, pictures
+
+    def go(self, path=""):
+        self.browser.get(urllib.parse.urljoin(self.base, path))
+
+    def one(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector):
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector):
+        return self.one(selector).text
+
+    def follow(self, words):
+        self.browser.find_element(By.LINK_TEXT, words).click()
+
+    def wait(self, condition, seconds=20):
+        # While a page changes, what was found a moment ago may be gone.
+        WebDriverWait(self.browser, seconds, ignored_exceptions=[
+            NoSuchElementException, StaleElementReferenceException]).until(lambda _: condition())
+
+    def shot(self, name):
+        self.browser.save_screenshot(str(self.pictures / f"{name}.png"))
+
+    def dark(self, on):
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-color-scheme", "value": "dark" if on else "light"}]})
+
+    def phone(self, on):
+        if on:
+            self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+                "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True})
+        else:
+            self.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    def sign_in(self, name, password):
+        self.go("login")
+        self.one("[name=name]").send_keys(name)
+        self.one("[name=password]").send_keys(password)
+        self.one("main button").click()
+
+    def no_errors(self):
+        """Nothing that the browser refused or that a script tripped over; a form that was refused is meant."""
+        bad = [e["message"] for e in self.browser.get_log("browser")
+               if e["level"] == "SEVERE" and " 401 " not in e["message"] and " 403 " not in e["message"]]
+        assert not bad, bad
 
 
-def record(name, experiment, public=True):
-    return {"subject": f"globus://c/../../{name}", "visible_to": ["public" if public else "urn:g:1"],
-            "id": "metadata",
-            "content": {"dc": {"titles": [{"title": name}]},
-                        "files": [{"filename": "passwd", "url": f"globus://c/../../{name}/../../etc/passwd",
-                                   "mime_type": "text/html", "length": 1}],
-                        "project_metadata": {"experiment": experiment, "x": float("nan"),
-                                             "start_time": "2026-01-02 03:04:05",
-                                             "results": {"contrast": 0.2, "relaxation_time_s": 0.01}}}}
+def search_and_facets(visitor):
+    visitor.go()
+    assert visitor.text("#total") == "3 runs", visitor.text("#total")
+    visitor.shot("search")
+    field = visitor.one("input[type=search]")
+    field.send_keys("warm", Keys.ENTER)
+    visitor.wait(lambda: visitor.text("#total") == "1 run")
+    assert "q=warm" in visitor.browser.current_url
+    visitor.go()
+    visitor.follow("demo")
+    visitor.wait(lambda: visitor.text("#total") == "2 runs")
+    picture = visitor.one(".run img")
+    visitor.wait(lambda: int(picture.get_property("naturalWidth")) >= 400)
+    visitor.follow("Trends of this experiment")
+    visitor.wait(lambda: len(visitor.all("#trend-tau circle")) == 2)
+    visitor.shot("trends")
 
 
-def options():
-    chosen = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000"):
-        chosen.add_argument(argument)
-    chosen.binary_location = chromium
-    return chosen
+def hostile_text(visitor):
+    visitor.go()
+    assert "broken" not in visitor.browser.title
+    assert portal_site.HOSTILE[:60] in visitor.text(".runs")
+    visitor.one(".runs").find_element(By.PARTIAL_LINK_TEXT, "<script>").click()
+    visitor.wait(lambda: visitor.all("#main pre"))
+    assert visitor.text("h1").startswith("<script>document.title")
+    assert "broken" not in visitor.browser.title.split("·")[1]
+    assert not visitor.all("main img[src=x]")
+    visitor.one("summary").click()
+    assert "<script>document.title" in visitor.text("pre")
+    width = visitor.browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
+    assert width <= 0, f"a long name pushes the page {width} px beyond the window"
+    visitor.shot("hostile")
+    for link in [a.get_attribute("href") for a in visitor.all("table a")]:
+        visitor.browser.get(link)
+        assert visitor.text("h1") == "Not found", link
+    visitor.browser.get_log("browser")  # the browser notes each file that was not given
 
 
-def visit(browser, base, pictures):
-    def shot(name):
-        browser.save_screenshot(str(pictures / f"{name}.png"))
+def run_and_zoom(visitor):
+    visitor.go("?q=cold")
+    visitor.follow("cold")
+    visitor.wait(lambda: visitor.all("iframe.report"))
+    frame = visitor.one("iframe.report")
+    visitor.browser.switch_to.frame(frame)
+    visitor.wait(lambda: len(visitor.all("#g2-chart circle")) > 20)
+    chart = visitor.one("#g2-chart svg")
+    visitor.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
 
-    def wait(condition):
-        WebDriverWait(browser, 20).until(condition)
+    def ticks():
+        return [t.text for t in visitor.all("#g2-chart .axis text")]
 
-    def sign_in(password):
-        browser.get(base + "login")
-        browser.find_element(By.NAME, "name").send_keys("vera")
-        browser.find_element(By.NAME, "password").send_keys(password)
-        browser.find_element(By.CSS_SELECTOR, "main button").click()
+    everything = ticks()
+    visitor.shot("run")
+    ActionChains(visitor.browser).move_to_element_with_offset(chart, -150, -60).click_and_hold().move_by_offset(
+        250, 120).release().perform()
+    visitor.wait(lambda: ticks() != everything)
+    visitor.shot("zoomed")
+    ActionChains(visitor.browser).double_click(chart).perform()
+    visitor.wait(lambda: ticks() == everything)
+    chart.send_keys("+")
+    visitor.wait(lambda: ticks() != everything)
+    chart.send_keys("0")
+    visitor.wait(lambda: ticks() == everything)
+    visitor.browser.switch_to.default_content()
 
-    browser.get(base)
-    assert browser.find_element(By.ID, "total").text == "3 runs"
-    assert "broken" not in browser.title
-    assert HOSTILE[:60] in browser.find_element(By.CSS_SELECTOR, ".runs").text
-    shot("search")
-    browser.find_element(By.LINK_TEXT, "demo").click()
-    wait(lambda b: b.find_element(By.ID, "total").text == "2 runs")
-    browser.find_element(By.LINK_TEXT, "Trends of this experiment").click()
-    wait(lambda b: len(b.find_elements(By.CSS_SELECTOR, "#trend-tau circle")) == 2)
-    shot("trends")
-    browser.get(base + "?q=second")
-    assert browser.find_element(By.ID, "total").text == "1 runs"
-    browser.find_element(By.LINK_TEXT, "second").click()
-    wait(lambda b: b.find_element(By.TAG_NAME, "h1").text == "second")
-    shot("run")
-    sign_in("not the password")
-    wait(lambda b: "wrong" in b.find_element(By.CSS_SELECTOR, "[role=alert]").text)
-    sign_in("right password")
-    wait(lambda b: "vera (viewer)" in b.find_element(By.TAG_NAME, "header").text)
-    browser.get(base + "reprocess?run=1")
-    assert "Only operators" in browser.find_element(By.TAG_NAME, "main").text
-    shot("not-allowed")
+
+def compare(visitor):
+    visitor.go("?experiment=demo")
+    visitor.one("#choose [type=submit], #choose button").click()
+    assert "two runs" in visitor.text("#choose-note")
+    for box in visitor.all("input[name=run]"):
+        box.click()
+    visitor.one("#choose [type=submit], #choose button").click()
+    visitor.wait(lambda: len(visitor.all("#compare-chart circle")) > 20)
+    assert len(visitor.all("[data-run-name]")) == 2
+    colours = {c.value_of_css_property("fill") for c in visitor.all("#compare-chart circle")}
+    assert len(colours) == 2, colours
+    Select(visitor.one("#compare-bin")).select_by_index(2)
+    visitor.one("#compare-normalise").click()
+    visitor.wait(lambda: "baseline" in visitor.text("#compare-chart"))
+    visitor.shot("compare")
+
+
+def looks(visitor):
+    """Pages on a phone and in the dark: pictures to look at, and nothing wider than the window."""
+    run = visitor.go("?q=cold") or visitor.one(".run a").get_attribute("href")
+    for name, path in (("search", ""), ("run", run), ("trends", "experiment?name=demo"), ("sign-in", "login")):
+        visitor.go(path)
+        visitor.dark(True)
+        visitor.shot(f"{name}-dark")
+        paper = visitor.browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert sum(int(v) for v in paper[4:-1].split(",")) < 150, paper
+        visitor.dark(False)
+        visitor.phone(True)
+        visitor.shot(f"{name}-phone")
+        width = visitor.browser.execute_script("return document.documentElement.scrollWidth")
+        assert width <= 390, f"{name}: {width} px wide on a phone"
+        visitor.phone(False)
+
+
+def viewer_cannot_submit(visitor):
+    visitor.sign_in(portal_site.VIEWER, "not the password")
+    visitor.wait(lambda: visitor.all("[role=alert]"))
+    assert "wrong" in visitor.text("[role=alert]")
+    visitor.shot("wrong-password")
+    visitor.sign_in(portal_site.VIEWER, portal_site.PASSWORD)
+    visitor.wait(lambda: "vera (viewer)" in visitor.text("header"))
+    visitor.go("?q=cold")
+    visitor.follow("cold")
+    assert not visitor.browser.find_elements(By.LINK_TEXT, "Reprocess")
+    number = visitor.browser.current_url.rsplit("/", 1)[1]
+    visitor.go(f"reprocess?run={number}")
+    assert "Only operators" in visitor.text("main")
+    visitor.shot("not-allowed")
+    # Not through the form either: the answer to a submission by hand, with the viewer's own token.
+    status = visitor.browser.execute_async_script("""
+        const done = arguments[1], body = new URLSearchParams({run: arguments[0], suffix: "again",
+          csrf: document.querySelector("[name=csrf]").value});
+        fetch("/reprocess/submit", {method: "POST", body}).then(r => done(r.status));""", number)
+    assert status == 403, status
+    visitor.one("header button").click()
+
+
+def reprocess(visitor, root):
+    visitor.sign_in(portal_site.OPERATOR, portal_site.PASSWORD)
+    visitor.wait(lambda: "otto (operator)" in visitor.text("header"))
+    visitor.go("?experiment=demo")
+    watching = visitor.browser.current_window_handle
+    visitor.browser.switch_to.new_window("tab")
+    visitor.go("?q=cold")
+    visitor.follow("cold")
+    visitor.follow("Reprocess")
+    suffix = visitor.one("[name=suffix]")
+    suffix.clear()
+    suffix.send_keys("../../up")
+    visitor.one("form[action='/reprocess/preview'] button").click()
+    visitor.wait(lambda: visitor.all("[role=alert]"))
+    assert not visitor.all("#script")
+    suffix = visitor.one("[name=suffix]")
+    suffix.clear()
+    suffix.send_keys("again")
+    visitor.one("form[action='/reprocess/preview'] button").click()
+    visitor.wait(lambda: visitor.all("#script"))
+    assert "xpcs-corr" in visitor.text("#script")
+    assert not list(root.glob("cold_again/**/*_results.hdf")), "submitted before it was asked for"
+    visitor.shot("job-script")
+    visitor.one("#submit").click()
+    visitor.wait(lambda: visitor.all("#job-state"))
+    visitor.wait(lambda: visitor.text("#job-state") in ("done", "failed"), 90)
+    visitor.shot("job")
+    assert visitor.text("#job-state") == "done", visitor.text("#job-log")
+    visitor.one("#job-run").click()
+    visitor.wait(lambda: visitor.all("iframe.report"))
+    assert "cold_again" in visitor.text("h1")
+    visitor.shot("reprocessed")
+    visitor.browser.close()
+    visitor.browser.switch_to.window(watching)
+    # The page that was open all the time tells of it by itself.
+    visitor.wait(lambda: visitor.one("#news").is_displayed())
+    visitor.one("#news a").click()
+    visitor.wait(lambda: visitor.text("#total") == "3 runs")
 
 
 def main():
     portal, pictures = sys.argv[1], pathlib.Path(sys.argv[2])
     pictures.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        place = pathlib.Path(folder)
-        records = [record("first", "demo"), record("second", "demo"), record(HOSTILE, HOSTILE),
-                   record("hidden", "demo", public=False)]
-        (place / "records.json").write_text(json.dumps(records))
-        catalogue, users = str(place / "c.db"), str(place / "users")
-        subprocess.run([portal, "ingest", str(place / "records.json"), "--catalogue", catalogue], check=True)
-        subprocess.run([portal, "user", "vera", "--auth", users], input="right password\n", text=True, check=True)
-        server = subprocess.Popen([portal, "serve", "--catalogue", catalogue, "--root", folder, "--port", "0",
-                                   "--auth", users], stdout=subprocess.PIPE, text=True)
+    (pictures / "failed.png").unlink(missing_ok=True)
+    with portal_site.site(portal) as (address, root):
+        visitor = Visitor(address, pictures)
         try:
-            base = server.stdout.readline().strip()
-            browser = webdriver.Chrome(service=Service(driver_path), options=options())
-            try:
-                visit(browser, base, pictures)
-            finally:
-                browser.quit()
+            for case in (search_and_facets, hostile_text, run_and_zoom, compare, looks, viewer_cannot_submit):
+                print(case.__name__, flush=True)
+                case(visitor)
+                visitor.no_errors()
+            print("reprocess", flush=True)
+            reprocess(visitor, root)
+            visitor.no_errors()
+        except BaseException:
+            visitor.shot("failed")
+            raise
         finally:
-            server.terminate()
-            assert server.wait(20) == 0
+            visitor.browser.quit()
 
 
 main()

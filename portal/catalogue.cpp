@@ -15,7 +15,8 @@ namespace xpcs::portal {
 
 namespace {
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;  ///< 2: column source
+constexpr std::size_t most_ranked = 2000;
 constexpr std::size_t most_bytes = 10'000'000;  ///< of a document, as Globus Search has it
 
 constexpr const char* schema = R"(
@@ -33,51 +34,13 @@ CREATE TABLE IF NOT EXISTS records(
   user TEXT NOT NULL, organisation TEXT NOT NULL,
   relaxation_time REAL, contrast REAL, intensity REAL, temperature REAL,
   visible TEXT NOT NULL,
+  source TEXT NOT NULL DEFAULT '',
   UNIQUE(subject, version));
 CREATE INDEX IF NOT EXISTS records_by_start ON records(latest, start);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(text, tokenize = "unicode61 tokenchars '_'");
 CREATE TABLE IF NOT EXISTS changes(n INTEGER NOT NULL);
 INSERT INTO changes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM changes);
 )";
-
-constexpr const char* hit_columns =
-    "records.id, subject, version, title, start, ingested, experiment, cycle, detector, analysis, "
-    "qmap, sample, date, energy, user, organisation, relaxation_time, contrast, intensity, "
-    "temperature, visible";
-constexpr int visible_column = 20;
-
-Hit hit_of(const Statement& row) {
-    Hit hit;
-    hit.id = row.integer(0);
-    hit.subject = row.text(1);
-    hit.version = row.integer(2);
-    hit.title = row.text(3);
-    hit.start = row.text(4);
-    hit.ingested = row.text(5);
-    for (std::size_t k = 0; k < n_facets; ++k) {
-        hit.facets[k] = row.text(6 + static_cast<int>(k));
-    }
-    hit.relaxation_time_s = row.real(16);
-    hit.contrast = row.real(17);
-    hit.intensity = row.real(18);
-    hit.temperature_K = row.real(19);
-    return hit;
-}
-
-/// One name per line.
-bool visible_to(const std::string& lines, const Viewer& viewer) {
-    if (viewer.everything) {
-        return true;
-    }
-    std::istringstream in(lines);
-    for (std::string name; std::getline(in, name);) {
-        if (name == "public" || (viewer.authenticated && name == "all_authenticated_users") ||
-            viewer.names.count(name) > 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /// Every word must begin a word of the record; nothing in it is syntax of the search.
 std::string match_of(const std::string& words) {
@@ -91,28 +54,6 @@ std::string match_of(const std::string& words) {
         out += (out.empty() ? "\"" : " \"") + quoted + "\"*";
     }
     return out;
-}
-
-bool in_dates(const Hit& hit, const Query& query) {
-    const std::string& date = hit.facets[facet_date];
-    return (query.from.empty() || date >= query.from) && (query.to.empty() || date <= query.to);
-}
-
-bool chosen(const Query& query, std::size_t facet, const Hit& hit) {
-    const auto found = query.facets.find(facet);
-    return found == query.facets.end() || found->second.empty() ||
-           found->second.count(hit.facets[facet]) > 0;
-}
-
-void sort_hits(std::vector<Hit>& hits, const std::string& sort) {
-    const auto by = [&](auto less) { std::stable_sort(hits.begin(), hits.end(), less); };
-    if (sort == "newest") {
-        by([](const Hit& a, const Hit& b) { return a.start > b.start; });
-    } else if (sort == "oldest") {
-        by([](const Hit& a, const Hit& b) { return a.start < b.start; });
-    } else if (sort == "title") {
-        by([](const Hit& a, const Hit& b) { return a.title < b.title; });
-    }
 }
 
 }  // namespace
@@ -129,21 +70,44 @@ std::string sha256_of(const std::string& text) {
     return out;
 }
 
-Catalogue::Catalogue(const std::string& path, bool create) : database_(path, create) {
-    Statement version = database_.prepare("PRAGMA user_version");
+namespace {
+
+std::int64_t layout_of(const Database& database) {
+    Statement version = database.prepare("PRAGMA user_version");
     version.step();
-    const std::int64_t found = version.integer(0);
+    return version.integer(0);
+}
+
+/// Brings a catalogue of an older program up to date, or makes the tables of a new one.
+void bring_up_to_date(const Database& database) {
+    Transaction transaction(database);
+    const std::int64_t found = layout_of(database);  // another process may have been faster
+    if (found < 1) {
+        database.execute(schema);
+    } else if (found < 2) {
+        database.execute("ALTER TABLE records ADD COLUMN source TEXT NOT NULL DEFAULT ''");
+        database.execute("UPDATE records SET source = coalesce(json_extract(document, "
+                         "'$.content.project_metadata.reprocessing.of'), '')");
+    }
+    if (found < schema_version) {
+        database.execute("CREATE INDEX IF NOT EXISTS records_by_source ON records(source)");
+        database.execute("PRAGMA user_version = " + std::to_string(schema_version));
+    }
+    transaction.commit();
+}
+
+}  // namespace
+
+Catalogue::Catalogue(const std::string& path, bool create, std::shared_ptr<SharedIndex> index)
+    : database_(path, create), index_(std::move(index)) {
+    const std::int64_t found = layout_of(database_);
     if (found > schema_version) {
         throw Error(ExitCode::data,
                     "catalogue '" + printable(path) + "': layout " + std::to_string(found) +
                         " of a newer program; this one knows " + std::to_string(schema_version));
     }
-    version.run();
     if (found < schema_version) {
-        Transaction transaction(database_);
-        database_.execute(schema);
-        database_.execute("PRAGMA user_version = " + std::to_string(schema_version));
-        transaction.commit();
+        bring_up_to_date(database_);
     }
 }
 
@@ -179,8 +143,9 @@ Ingested Catalogue::ingest_one(const json& document) {
                         " bytes, at most " + std::to_string(most_bytes) + " are allowed");
     }
     const std::string checksum = sha256_of(text);
+    // "+": by the subject; nearly every record is the latest of its subject.
     Statement old = database_.prepare(
-        "SELECT id, version, checksum FROM records WHERE subject = ? AND latest = 1");
+        "SELECT id, version, checksum FROM records WHERE subject = ? AND +latest = 1");
     old.bind(1, subject);
     std::int64_t version = 1, old_id = 0;
     if (old.step()) {
@@ -203,8 +168,8 @@ Ingested Catalogue::ingest_one(const json& document) {
     Statement insert = database_.prepare(
         "INSERT INTO records(subject, version, latest, checksum, document, ingested, title, start, "
         "experiment, cycle, detector, analysis, qmap, sample, date, energy, user, organisation, "
-        "relaxation_time, contrast, intensity, temperature, visible) "
-        "VALUES(?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+        "relaxation_time, contrast, intensity, temperature, visible, source) "
+        "VALUES(?,?,1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     insert.bind(1, subject).bind(2, version).bind(3, checksum).bind(4, text).bind(5, utc_now());
     insert.bind(6, fields.title).bind(7, fields.start);
     for (std::size_t k = 0; k < n_facets; ++k) {
@@ -212,6 +177,7 @@ Ingested Catalogue::ingest_one(const json& document) {
     }
     insert.bind(18, fields.relaxation_time_s).bind(19, fields.contrast);
     insert.bind(20, fields.intensity).bind(21, fields.temperature_K).bind(22, names);
+    insert.bind(23, fields.source);
     insert.run();
     const std::int64_t id = database_.last_row();
     database_.prepare("INSERT INTO words(rowid, text) VALUES(?, ?)")
@@ -223,55 +189,29 @@ Ingested Catalogue::ingest_one(const json& document) {
 }
 
 Answer Catalogue::search(const Query& query, const Viewer& viewer) const {
+    const auto index = index_->get(database_);
     const std::string match = match_of(query.words);
-    const std::string columns = hit_columns;
-    Statement rows = database_.prepare(
-        match.empty() ? "SELECT " + columns + " FROM records WHERE latest = 1 ORDER BY id DESC"
-                      : "SELECT " + columns +
-                            " FROM words JOIN records ON records.id = words.rowid WHERE words "
-                            "MATCH ? AND latest = 1 ORDER BY rank");
-    if (!match.empty()) {
+    if (match.empty()) {
+        return index->search(query, viewer, nullptr);
+    }
+    const auto ids = [&](const char* sql) {
+        Statement rows = database_.prepare(sql);
         rows.bind(1, match);
+        std::vector<std::int64_t> found;
+        while (rows.step()) {
+            found.push_back(rows.integer(0));
+        }
+        return found;
+    };
+    std::vector<std::int64_t> found = ids("SELECT rowid FROM words WHERE words MATCH ?");
+    Query asked = query;
+    // Ranking takes far longer than finding, and a word that thousands have ranks nothing.
+    if (query.sort == "relevance") {
+        found.size() > most_ranked
+            ? void(asked.sort = "newest")
+            : void(found = ids("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank"));
     }
-    std::vector<Hit> hits;
-    std::array<std::map<std::string, std::int64_t>, n_facets> counts;
-    while (rows.step()) {
-        Hit hit = hit_of(rows);
-        if (!visible_to(rows.text(visible_column), viewer) || !in_dates(hit, query)) {
-            continue;
-        }
-        std::size_t n_missed = 0, missed = 0;
-        for (std::size_t k = 0; k < n_facets; ++k) {
-            if (!chosen(query, k, hit)) {
-                ++n_missed;
-                missed = k;
-            }
-        }
-        for (std::size_t k = 0; k < n_facets && n_missed < 2; ++k) {
-            if ((n_missed == 0 || k == missed) && !hit.facets[k].empty()) {
-                ++counts[k][hit.facets[k]];
-            }
-        }
-        if (n_missed == 0) {
-            hits.push_back(std::move(hit));
-        }
-    }
-    sort_hits(hits, query.sort);
-    Answer answer;
-    answer.total = static_cast<std::int64_t>(hits.size());
-    const std::int64_t begin = std::clamp<std::int64_t>(query.offset, 0, answer.total);
-    const std::int64_t end =
-        begin + std::clamp<std::int64_t>(
-                    query.limit, 0, std::min<std::int64_t>(1000, answer.total - begin));
-    answer.hits.assign(std::make_move_iterator(hits.begin() + begin),
-                       std::make_move_iterator(hits.begin() + end));
-    for (std::size_t k = 0; k < n_facets; ++k) {
-        answer.facets[k].assign(counts[k].begin(), counts[k].end());
-        std::stable_sort(answer.facets[k].begin(),
-                         answer.facets[k].end(),
-                         [](const auto& a, const auto& b) { return a.second > b.second; });
-    }
-    return answer;
+    return index->search(asked, viewer, &found);
 }
 
 namespace {
@@ -299,15 +239,16 @@ std::optional<Stored> Catalogue::get(std::int64_t id, const Viewer& viewer) cons
 std::optional<Stored> Catalogue::latest(const std::string& subject, const Viewer& viewer) const {
     Statement rows =
         database_.prepare(std::string("SELECT ") + hit_columns +
-                          ", latest, document FROM records WHERE subject = ? AND latest = 1");
+                          ", latest, document FROM records WHERE subject = ? AND +latest = 1");
     rows.bind(1, subject);
     return stored_of(rows, viewer);
 }
 
-std::vector<Hit> Catalogue::versions(const std::string& subject, const Viewer& viewer) const {
+std::vector<Hit>
+Catalogue::hits_where(const char* condition, const std::string& value, const Viewer& viewer) const {
     Statement rows = database_.prepare(std::string("SELECT ") + hit_columns +
-                                       " FROM records WHERE subject = ? ORDER BY version DESC");
-    rows.bind(1, subject);
+                                       " FROM records WHERE " + condition);
+    rows.bind(1, value);
     std::vector<Hit> out;
     while (rows.step()) {
         if (visible_to(rows.text(visible_column), viewer)) {
@@ -315,6 +256,16 @@ std::vector<Hit> Catalogue::versions(const std::string& subject, const Viewer& v
         }
     }
     return out;
+}
+
+std::vector<Hit> Catalogue::versions(const std::string& subject, const Viewer& viewer) const {
+    return hits_where("subject = ? ORDER BY version DESC", subject, viewer);
+}
+
+std::vector<Hit> Catalogue::reprocessed(const std::string& subject, const Viewer& viewer) const {
+    return subject.empty()
+               ? std::vector<Hit>{}
+               : hits_where("source = ? AND +latest = 1 ORDER BY id DESC", subject, viewer);
 }
 
 bool Catalogue::remove(const std::string& subject) {
@@ -349,8 +300,7 @@ json Catalogue::export_all(const Viewer& viewer) const {
 }
 
 std::int64_t Catalogue::change() const {
-    Statement rows = database_.prepare("SELECT n FROM changes");
-    return rows.step() ? rows.integer(0) : 0;
+    return change_of(database_);
 }
 
 }  // namespace xpcs::portal

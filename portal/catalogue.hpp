@@ -5,53 +5,18 @@
 // document has not changed is left alone; a changed one becomes a new version and the old stays.
 #pragma once
 
-#include "portal/record.hpp"
+#include "portal/catalogue_index.hpp"
 #include "portal/sqlite.hpp"
 
 #include <cstdint>
 #include <map>
-#include <set>
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace xpcs::portal {
 
 enum class Ingested { added, new_version, unchanged };
-
-/// Who asks: sees records that are visible to one of the names, to "public", or - where somebody
-/// is known by name - to "all_authenticated_users". `everything` sees all: the command line.
-struct Viewer {
-    std::set<std::string> names;
-    bool everything = false;
-    bool authenticated = false;
-};
-
-struct Query {
-    std::string words;
-    std::map<std::size_t, std::set<std::string>> facets;  ///< any of the values, of every facet
-    std::string from, to;                                 ///< dates "2026-01-31", both included
-    std::string sort = "newest";                          ///< newest, oldest, title, relevance
-    std::int64_t offset = 0;
-    std::int64_t limit = 24;  ///< at most 1000
-};
-
-struct Hit {
-    std::int64_t id = 0;
-    std::string subject;
-    std::int64_t version = 1;
-    std::string title, start, ingested;
-    std::array<std::string, n_facets> facets;
-    std::optional<double> relaxation_time_s, contrast, intensity, temperature_K;
-};
-
-struct Answer {
-    std::int64_t total = 0;
-    std::vector<Hit> hits;  ///< of this page
-    /// Values with counts, the most frequent first. The counts of a facet hold for the other
-    /// facets' choices: they tell what a click on another value brings.
-    std::array<std::vector<std::pair<std::string, std::int64_t>>, n_facets> facets;
-};
 
 struct Stored {
     Hit hit;
@@ -61,8 +26,11 @@ struct Stored {
 
 class Catalogue {
   public:
-    /// Opens, or makes one if `create`. Throws Error (no_input, data, io).
-    explicit Catalogue(const std::string& path, bool create = false);
+    /// Opens, or makes one if `create`. Connections that share an index read it once for all.
+    /// Throws Error (no_input, data, io).
+    explicit Catalogue(const std::string& path,
+                       bool create = false,
+                       std::shared_ptr<SharedIndex> index = std::make_shared<SharedIndex>());
 
     /// Throws Error (data) for a document without subject, content or visible_to.
     Ingested ingest(const json& document);
@@ -74,6 +42,8 @@ class Catalogue {
     std::optional<Stored> latest(const std::string& subject, const Viewer& viewer) const;
     /// Every version of a subject that the viewer may see, the newest first.
     std::vector<Hit> versions(const std::string& subject, const Viewer& viewer) const;
+    /// What was made again from a subject, the newest first.
+    std::vector<Hit> reprocessed(const std::string& subject, const Viewer& viewer) const;
 
     /// Removes every version. False if there is none.
     bool remove(const std::string& subject);
@@ -84,7 +54,10 @@ class Catalogue {
 
   private:
     Ingested ingest_one(const json& document);
+    std::vector<Hit>
+    hits_where(const char* condition, const std::string& value, const Viewer& viewer) const;
     Database database_;
+    std::shared_ptr<SharedIndex> index_;
 };
 
 /// SHA-256 of the text, hexadecimal.

@@ -5,12 +5,18 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace xpcs::portal {
 
 namespace {
 
 /// Valid UTF-8: what is not becomes U+FFFD. The JSON library does the decoding.
 std::string valid_utf8(std::string_view text) {
+    // Nearly every text is plain; looking is far cheaper than decoding.
+    if (std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; })) {
+        return std::string(text);
+    }
     const std::string quoted = nlohmann::json(std::string(text))
                                    .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     return nlohmann::json::parse(quoted).get<std::string>();

@@ -231,6 +231,7 @@ RecordFields fields_of(const json& document) {
     fields.contrast = number_of(member(results, "contrast"));
     fields.intensity = number_of(member(results, "mean_intensity"));
     fields.temperature_K = number_of(member(results, "temperature_K"));
+    fields.source = text_of(member(project, {"reprocessing", "of"})).substr(0, 4000);
     fields.words = text_of(member(document, "subject")) + " ";
     collect_words(content, fields.words);
     return fields;

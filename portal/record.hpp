@@ -47,7 +47,8 @@ struct RecordFields {
     std::array<std::string, n_facets> facets;  ///< "" = unknown; at most 200 bytes, printable
     std::string start;                         ///< of the measurement, as text that sorts
     std::optional<double> relaxation_time_s, contrast, intensity, temperature_K;
-    std::string words;  ///< everything that full-text search finds
+    std::string source;  ///< subject of the record that this one was reprocessed from, or ""
+    std::string words;   ///< everything that full-text search finds
 };
 
 /// Never throws for odd content: what has not the expected type is unknown.

@@ -62,6 +62,56 @@ std::string text_of(const std::vector<NamedValue>& values, const std::string& pa
     return "";
 }
 
+/// "20 µs"
+std::string time_text(double seconds) {
+    static const std::pair<double, const char*> units[] = {
+        {1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}, {1e-9, "ns"}};
+    for (const auto& [size, name] : units) {
+        if (seconds >= 0.999999 * size) {
+            return fmt::format("{:.4g} {}", seconds / size, name);
+        }
+    }
+    return fmt::format("{:.4g} s", seconds);
+}
+
+/// The pictures again under the names of older portals, in figs/: hard links where the file system
+/// has them, else copies.
+void add_older_names(const std::string& directory,
+                     const std::vector<std::string>& pictures,
+                     std::size_t grids_of_g2) {
+    std::vector<std::pair<std::string, std::string>> names{
+        {"scattering_pattern_log.png", "saxs_mask.png"},
+        {"total_intensity_vs_time.png", "stability.png"}};
+    std::size_t grid = 0;
+    for (const std::string& name : pictures) {
+        if (name.find("_g2_corr_") == std::string::npos ||
+            name.find("_g2_corr_fit_") != std::string::npos) {
+            continue;
+        }
+        const bool g2 = grid < grids_of_g2;  // two-time maps come after them
+        names.emplace_back(
+            name, fmt::format("{}_{:04d}.png", g2 ? "g2" : "c2", g2 ? grid : grid - grids_of_g2));
+        ++grid;
+    }
+    make_directory(directory + "/figs");
+    for (const auto& [name, older] : names) {
+        const fs::path from = fs::path(directory) / name, to = fs::path(directory) / "figs" / older;
+        std::error_code error;
+        fs::remove(to, error);
+        if (!fs::exists(from, error)) {
+            continue;
+        }
+        fs::create_hard_link(from, to, error);
+        if (error) {
+            fs::copy_file(from, to, error);
+        }
+        if (error) {
+            throw Error(ExitCode::cannot_create,
+                        "'" + printable(to.string()) + "': " + error.message());
+        }
+    }
+}
+
 Html facts(const ReportData& report) {
     const ResultData& result = report.result;
     std::string out;
@@ -79,8 +129,7 @@ Html facts(const ReportData& report) {
     fact("Start", result.start_time.substr(0, 19));
     fact("Sample", text_of(report.entry, "sample/short_description"));
     fact("Frames", result.intensity.empty() ? "" : std::to_string(result.intensity.size()));
-    fact("Frame time",
-         result.frame_time_known ? fmt::format("{:.4g} s", result.frame_time_s) : "unknown");
+    fact("Frame time", result.frame_time_known ? time_text(result.frame_time_s) : "unknown");
     fact("Detector",
          result.rows > 0 ? fmt::format("{} × {} px", result.rows, result.cols) : std::string());
     const double energy = result.qmap.energy_keV;
@@ -143,6 +192,8 @@ ReportFiles write_report(const ReportOptions& options) {
         for (const std::string& name : files.pictures) {
             fs::rename(scratch.path() + "/" + name, options.directory + "/" + name);
         }
+        const auto bins = static_cast<std::size_t>(report.result.one_time.g2.cols);
+        add_older_names(options.directory, files.pictures, (bins + 8) / 9);
     }
     for (const auto& [name, content] : csv_tables(report)) {
         write_file_atomically(options.directory + "/data/" + name, content);

@@ -12,6 +12,7 @@
 #include <ctime>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 
 namespace xpcs::portal {
 
@@ -120,6 +121,36 @@ void read_maps(const ResultReader& reader, ReportData& out, std::size_t most, st
     }
 }
 
+/// The production correlator writes the segments as parts of the whole run's mean. They are shown
+/// on its scale: each then says how the run was at that time.
+void scale_segments(ResultData& result) {
+    const Matrix& whole = result.scattering_1d;
+    Matrix& parts = result.scattering_1d_segments;
+    if (whole.empty() || parts.cols != whole.cols) {
+        return;
+    }
+    std::vector<double> ratios;
+    for (std::int64_t column = 0; column < whole.cols; ++column) {
+        const std::vector<double> values = parts.column(column);
+        const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+        const double ratio = whole.at(0, column) * static_cast<double>(parts.rows) / sum;
+        if (std::isfinite(ratio) && ratio > 0) {
+            ratios.push_back(ratio);
+        }
+    }
+    if (ratios.empty()) {
+        return;
+    }
+    const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+    std::nth_element(ratios.begin(), middle, ratios.end());
+    // Means of the segments differ from the mean of the run by the frames that were left over.
+    if (*middle > 1.5 || *middle < 0.67) {
+        for (double& value : parts.values) {
+            value *= *middle;
+        }
+    }
+}
+
 void set_times(ReportData& out) {
     const ResultData& result = out.result;
     const double known = result.frame_time_known ? result.frame_time_s : 1;
@@ -193,6 +224,7 @@ gather(const std::string& path, bool stretched, std::size_t most_maps, std::int6
         out.fits = stretched ? std::nullopt : read_fit(out.result, FitModel::single);
         if (!out.fits) out.fits = fit_result(out.result, std::nullopt, stretched);
     }
+    scale_segments(out.result);
     set_times(out);
     read_maps(reader, out, most_maps, side);
     out.outliers = outlier_frames(out.result);

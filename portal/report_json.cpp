@@ -315,6 +315,7 @@ json page_json(const ReportData& report) {
             {"partial_labels", numbers(result.one_time.partial_labels)},
             {"law", law},
             {"angular", result.qmap.static_num_pts[1] > 1},
+            {"angular_bins", result.qmap.dynamic_num_pts[1] > 1},
             {"curve", curve_json(report)},
             {"intensity", intensity_json(report)},
             {"image", image_json(report)},

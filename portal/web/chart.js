@@ -5,6 +5,9 @@ const Charts = (() => {
   // viridis, even in lightness: readable with every colour vision.
   const anchors = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
   const viridis = d3.scale.linear().domain(anchors.map((_, i) => i / (anchors.length - 1))).range(anchors).interpolate(d3.interpolateRgb).clamp(true);
+  // For lines: the part of it that stands out of the page, light or dark.
+  const dark = () => matchMedia("(prefers-color-scheme: dark)").matches && !matchMedia("print").matches;
+  const line = t => viridis(dark() ? 0.32 + 0.68 * t : 0.84 * t);
   const table = n => d3.range(n).map(i => { const c = d3.rgb(viridis(i / (n - 1))); return [c.r, c.g, c.b]; });
   const superscript = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
   const power = e => "10" + String(e).split("").map(c => superscript[c]).join("");
@@ -182,5 +185,5 @@ const Charts = (() => {
     for (let i = 0; i < n; ++i) out[i] = planes[i] | (planes[n + i] << 8);
     return out;
   }
-  return { chart, colourBar, unpack, viridis, table, format };
+  return { chart, colourBar, unpack, viridis, line, table, format };
 })();

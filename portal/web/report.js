@@ -5,7 +5,7 @@ const byId = id => document.getElementById(id);
 const format = Charts.format;
 const unit = report.axes.units[0], qName = report.axes.names[0], qLabel = `${qName} (${unit})`;
 const timeLabel = name => `${name} (${report.time_unit})`;
-const binColour = i => Charts.viridis(report.bins.length > 1 ? 0.92 * i / (report.bins.length - 1) : 0.4);
+const binColour = i => Charts.line(report.bins.length > 1 ? i / (report.bins.length - 1) : 0.4);
 const paper = () => getComputedStyle(document.documentElement);
 
 const has = {
@@ -101,7 +101,7 @@ function drawCurves() {
   // Angular bins give several values per q: one line per run of ascending q.
   const points = values => values.map((v, i) => [q[i], v]);
   const sorted = values => points(values).sort((a, b) => a[0] - b[0]);
-  const list = segments.map((values, i) => ({ name: `segment ${i + 1}`, color: Charts.viridis(segments.length > 1 ? 0.9 * i / (segments.length - 1) : 0.3), points: sorted(values), line: !report.angular, marks: report.angular ? 2 : 0, width: 1.4, faint: true }));
+  const list = segments.map((values, i) => ({ name: `segment ${i + 1}`, color: Charts.line(segments.length > 1 ? i / (segments.length - 1) : 0.3), points: sorted(values), line: !report.angular, marks: report.angular ? 2 : 0, width: 1.4, faint: true }));
   list.push({ name: "whole run", color: "var(--ink)", points: sorted(total), line: !report.angular, marks: report.angular ? 2.6 : 0, width: 1.6 });
   Charts.chart(byId("curve-chart"), { height: 420, x: { label: qLabel, log: positive }, y: { label: "counts / frame / pixel", log: true } }).draw(list);
 }
@@ -162,19 +162,23 @@ function drawParameters() {
   if (report.law && fitted.length) {
     const [a, b] = report.law.values, low = d3.min(fitted, f => f.q), high = d3.max(fitted, f => f.q);
     list.push({ name: "power law", color: "var(--fit)", line: true, width: 2, points: d3.range(51).map(k => low * Math.pow(high / low, k / 50)).map(q => [q, a * Math.pow(q, b)]) });
-    byId("law").textContent = `τ = ${format(a, 3)} · ${qName}^(${b.toFixed(2)} ± ${report.law.errors[1].toFixed(2)})` + (Math.abs(b + 2) < 2 * report.law.errors[1] ? ", agrees with diffusion (−2)." : ".");
+    const error = report.law.errors[1], away = Math.abs(b + 2) / error;
+    const sign = b < 0 ? "−" : "";
+    byId("law").textContent = `τ = ${format(a, 3)} ${report.time_unit} · ${qName} to the power ${sign}${Math.abs(b).toFixed(2)} ± ${error.toFixed(2)}; `
+      + (away < 2 ? "agrees with diffusion (−2)." : `${away.toFixed(0)} standard errors from diffusion (−2).`);
   } else byId("law").textContent = "No power law: too few fitted bins.";
   Charts.chart(byId("tau-chart"), { height: 320, x: { ...x }, y: { label: timeLabel("relaxation time τ"), log: true } }).draw(list);
   Charts.chart(byId("contrast-chart"), { height: 320, x: { ...x }, y: { label: "contrast, baseline − 1" } }).draw([
     { name: "contrast", color: "var(--accent)", marks: 4, points: fitted.map(b => [b.q, b.fit.values[0], b.fit.errors[0]]) },
     { name: "baseline − 1", color: "var(--fit)", marks: 4, points: fitted.map(b => [b.q, b.fit.values[3] - 1, b.fit.errors[3]]) }]);
   const table = byId("fit-table"), head = table.createTHead().insertRow();
-  for (const name of ["bin", qLabel, `${report.axes.names[1]} (${report.axes.units[1]})`, "contrast a", timeLabel("τ"), "± τ", "exponent c", "baseline d", "χ²/n", "status"]) head.appendChild(element("th", name, name === "status" ? "text" : ""));
+  const maybe = cell => report.angular_bins ? [cell] : [];
+  for (const name of ["bin", qLabel, ...maybe(`${report.axes.names[1]} (${report.axes.units[1]})`), "contrast a", timeLabel("τ"), "± τ", "exponent c", "baseline d", "χ²/n", "status"]) head.appendChild(element("th", name, name === "status" ? "text" : ""));
   const body = table.createTBody();
   for (const bin of report.bins) {
     const row = body.insertRow(), fit = bin.fit, ok = fit && fit.ok;
     if (!ok) row.className = "bad";
-    const cells = [bin.label, format(bin.q, 5), format(bin.phi, 4), ...(ok ? [format(fit.values[0]), format(fit.values[1]), format(fit.errors[1], 2), format(fit.values[2], 3), format(fit.values[3], 6), format(fit.chi2, 3)] : ["–", "–", "–", "–", "–", "–"])];
+    const cells = [bin.label, format(bin.q, 5), ...maybe(format(bin.phi, 4)), ...(ok ? [format(fit.values[0]), format(fit.values[1]), format(fit.errors[1], 2), format(fit.values[2], 3), format(fit.values[3], 6), format(fit.chi2, 3)] : ["–", "–", "–", "–", "–", "–"])];
     for (const cell of cells) row.insertCell().textContent = cell;
     const status = row.insertCell(); status.className = "text"; status.textContent = ok ? "fitted" : "not fitted: " + (fit ? fit.reason : "");
   }
@@ -186,7 +190,7 @@ function drawPartial() {
   const chart = Charts.chart(byId("partial-chart"), { height: 380, x: { label: timeLabel("delay"), log: true }, y: { label: "g2" } });
   select.onchange = () => {
     const bin = report.bins[select.value], n = bin.partial.length;
-    chart.draw(bin.partial.map((values, k) => ({ name: `slice ${k + 1} of ${n}`, color: Charts.viridis(0.9 * k / Math.max(1, n - 1)), line: true, marks: 2.6, points: report.delay.map((t, j) => [t, values[j]]) }))
+    chart.draw(bin.partial.map((values, k) => ({ name: `slice ${k + 1} of ${n}`, color: Charts.line(k / Math.max(1, n - 1)), line: true, marks: 2.6, points: report.delay.map((t, j) => [t, values[j]]) }))
       .concat([{ name: "whole run", color: "var(--ink)", line: true, dashed: true, points: report.delay.map((t, j) => [t, bin.g2[j]]) }]));
   };
   select.onchange();
@@ -200,7 +204,7 @@ async function drawTwoTime() {
   const curve = label => report.twotime_g2.find(c => c.label === label);
   if (!report.maps.length) { // the maps were removed, the means of their diagonals stay
     byId("map-part").classList.add("hidden"); byId("cut-chart").classList.add("hidden");
-    byId("map-cuts").querySelector("h3").classList.add("hidden"); byId("map-cuts").className = "";
+    byId("map-cuts").querySelector("h3").classList.add("hidden"); byId("map-cuts").className = "whole";
     report.twotime_g2.forEach((c, i) => select.add(new Option(`${c.label}: ${c.text}`, i)));
     select.onchange = () => { const c = report.twotime_g2[select.value]; age.draw([{ name: "mean over the run", color: "var(--ink)", line: true, marks: 2.5, points: c.t.map((t, i) => [t, c.g2[i]]) }]); };
     return select.onchange();
@@ -287,3 +291,5 @@ function drawProvenance() {
 const sections = [[has.image, drawImage], [has.curve, drawCurves], [has.intensity, drawIntensity], [has.bins, drawG2], [has.bins, drawParameters], [has.partial, drawPartial], [has.twotime, drawTwoTime], [true, drawProvenance]];
 // One section that fails must not take the others along.
 Promise.all(sections.filter(s => s[0]).map(async ([, draw]) => { try { await draw(); } catch (error) { console.error(error); document.body.dataset.failed = String(error && error.stack || error); } })).then(() => { document.body.dataset.ready = "true"; });
+// Colours of lines follow the scheme.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => location.reload());

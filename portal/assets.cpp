@@ -19,6 +19,7 @@ XPCS_EMBED(xpcs_asset_report, XPCS_WEB "report.html")
 XPCS_EMBED(xpcs_asset_page, XPCS_WEB "page.html")
 XPCS_EMBED(xpcs_asset_portal_js, XPCS_WEB "portal.js")
 XPCS_EMBED(xpcs_asset_portal_css, XPCS_WEB "portal.css")
+XPCS_EMBED(xpcs_asset_openapi, XPCS_WEB "openapi.json")
 
 namespace xpcs::portal::assets {
 
@@ -52,6 +53,9 @@ std::string_view portal_script() {
 }
 std::string_view portal_style() {
     return between(xpcs_asset_portal_css_begin, xpcs_asset_portal_css_end);
+}
+std::string_view openapi() {
+    return between(xpcs_asset_openapi_begin, xpcs_asset_openapi_end);
 }
 
 }  // namespace xpcs::portal::assets

@@ -14,5 +14,6 @@ std::string_view report_template();
 std::string_view page_template();
 std::string_view portal_script();
 std::string_view portal_style();
+std::string_view openapi();
 
 }  // namespace xpcs::portal::assets

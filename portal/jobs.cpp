@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <sstream>
 
 namespace xpcs::portal {
 
@@ -16,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_running = 4;
+constexpr int most_running = 4;
+constexpr int most_waiting = 200;
 
 /// Words that begin like an option, and anything but plain characters, are refused: the words go to
 /// another program.
@@ -56,11 +58,16 @@ std::string job_directory(const std::string& output) {
     return "";
 }
 
+/// Not in hidden directories: there a job keeps what is not ready.
 std::string result_in(const std::string& directory) {
     std::error_code error;
-    for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
-        if (entry.path().string().ends_with("_results.hdf") && entry.is_regular_file()) {
-            return entry.path().string();
+    fs::recursive_directory_iterator it(directory, error), end;
+    for (; !error && it != end; it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        if (name.starts_with(".")) {
+            it.disable_recursion_pending();
+        } else if (name.ends_with("_results.hdf") && it->is_regular_file(error)) {
+            return it->path().string();
         }
     }
     return "";
@@ -100,6 +107,7 @@ std::vector<std::string> Jobs::command(const JobRequest& request) const {
                                    request.deployment,
                                    "--report",
                                    "off"};
+    words.insert(words.end(), request.options.begin(), request.options.end());
     for (const std::string& file : deployments_) {
         words.insert(words.end(), {"--deployments", file});
     }
@@ -117,22 +125,73 @@ std::string Jobs::preview(const JobRequest& request) const {
 std::int64_t Jobs::start(const JobRequest& request) {
     command(request);  // the words are good, or nothing starts
     const std::lock_guard lock(mutex_);
-    const auto running = std::count_if(
+    const auto open = std::count_if(
         states_.begin(), states_.end(), [](const auto& entry) { return !entry.second.ended; });
-    if (static_cast<std::size_t>(running) >= most_running) {
+    if (open >= most_waiting) {
         throw Error(ExitCode::unavailable,
-                    std::to_string(running) + " jobs are under way; try again when one has ended");
+                    std::to_string(open) + " jobs are under way; try again when some have ended");
     }
     const std::int64_t id = next_++;
-    states_[id] = {"submitting", "", 0, false};
+    states_[id] = {request.title + " (" + request.suffix + ")", "waiting", "", 0, false};
     threads_.emplace_back([this, id, request] {
+        if (!wait_for_turn(id)) {
+            return;
+        }
         try {
             work(id, request);
         } catch (const std::exception& error) {
             set(id, "failed", std::string("\n") + error.what() + "\n");
         }
+        const std::lock_guard own(mutex_);
+        --running_;
+        turn_.notify_one();
     });
     return id;
+}
+
+/// False if the portal ends first.
+bool Jobs::wait_for_turn(std::int64_t id) {
+    std::unique_lock lock(mutex_);
+    if (!turn_.wait(lock, stop_.get_token(), [this] { return running_ < most_running; })) {
+        return false;
+    }
+    ++running_;
+    states_[id].state = "submitting";
+    return true;
+}
+
+std::vector<std::pair<std::int64_t, JobState>> Jobs::latest() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::pair<std::int64_t, JobState>> out;
+    for (auto it = states_.rbegin(); it != states_.rend() && out.size() < 100; ++it) {
+        out.push_back(*it);
+    }
+    return out;
+}
+
+std::vector<std::string> Jobs::deployments() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!names_.empty()) {
+            return names_;
+        }
+    }
+    std::vector<std::string> words{jobgen_, "list"}, names;
+    for (const std::string& file : deployments_) {
+        words.insert(words.end(), {"--deployments", file});
+    }
+    const ChildResult result = run_child(words, 30);
+    std::istringstream lines(result.status == 0 ? result.output : "");
+    std::string line;
+    std::getline(lines, line);  // heads of the columns
+    while (std::getline(lines, line)) {
+        const std::string name = line.substr(0, line.find(' '));
+        if (!name.empty() && name != "*" && line.find("(retired)") == std::string::npos) {
+            names.push_back(name);
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    return names_ = names;
 }
 
 JobState Jobs::state(std::int64_t id) {

@@ -4,12 +4,14 @@
 
 #include "portal/files.hpp"
 
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace xpcs::portal {
@@ -17,13 +19,16 @@ namespace xpcs::portal {
 struct JobRequest {
     std::string published;  ///< directory of the data set that is processed again
     std::string raw, qmap, suffix, type, deployment;
+    std::vector<std::string> options;  ///< further words for the correlator, checked
+    std::string title;                 ///< of the run, for people
     std::vector<std::string> visible_to;
     std::string experiment, cycle, organisation;
     std::string subject;  ///< of the old record
 };
 
 struct JobState {
-    std::string state;  ///< "submitting", "running", "reporting", "done", "failed"
+    std::string title;
+    std::string state;  ///< "waiting", "submitting", "running", "reporting", "done", "failed"
     std::string log;
     std::int64_t run = 0;  ///< of the catalogue, when done
     bool ended = false;
@@ -38,13 +43,18 @@ class Jobs {
 
     /// The job script, nothing submitted. Throws Error (usage) with what xpcs-jobgen says.
     std::string preview(const JobRequest& request) const;
-    /// Starts; at most four at the same time. Throws Error (unavailable).
+    /// Starts; four run at the same time, others wait. Throws Error (unavailable) if too many do.
     std::int64_t start(const JobRequest& request);
     /// Empty state for an unknown id.
     JobState state(std::int64_t id);
+    /// The latest hundred, the newest first.
+    std::vector<std::pair<std::int64_t, JobState>> latest();
+    /// Names of the deployments that xpcs-jobgen knows; asked once.
+    std::vector<std::string> deployments();
 
   private:
     std::vector<std::string> command(const JobRequest& request) const;
+    bool wait_for_turn(std::int64_t id);
     void work(std::int64_t id, const JobRequest& request);
     void
     set(std::int64_t id, const std::string& state, const std::string& log, std::int64_t run = 0);
@@ -52,7 +62,10 @@ class Jobs {
     std::string jobgen_;
     std::vector<std::string> deployments_;
     std::string catalogue_;
+    std::vector<std::string> names_;  ///< of deployments
     std::mutex mutex_;
+    std::condition_variable_any turn_;
+    int running_ = 0;
     std::map<std::int64_t, JobState> states_;
     std::vector<std::jthread> threads_;
     std::int64_t next_ = 1;

@@ -3,6 +3,7 @@
 
 #include "host/text.hpp"
 #include "portal/assets.hpp"
+#include "portal/page_parts.hpp"
 #include "portal/report_json.hpp"
 
 #include <fmt/format.h>
@@ -13,20 +14,8 @@ namespace xpcs::portal {
 
 namespace {
 
-std::string option(const std::string& value, const std::string& shown, const std::string& chosen) {
-    return fmt::format("<option value=\"{}\"{}>{}</option>",
-                       escape(value),
-                       value == chosen ? " selected" : "",
-                       escape(shown));
-}
-
 std::string number(std::optional<double> value, const char* unit) {
     return value ? fmt::format("{:.3g}{}", *value, unit) : "";
-}
-
-std::string hidden(const std::string& name, const std::string& value) {
-    return fmt::format(
-        "<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value));
 }
 
 std::string facet_list(const Query& query, const Answer& answer) {
@@ -40,7 +29,7 @@ std::string facet_list(const Query& query, const Answer& answer) {
         }
         out += fmt::format(
             "<details {}><summary>{}</summary><ul>", any || k < 4 ? "open" : "", facet_names[k]);
-        for (std::size_t i = 0; i < std::min<std::size_t>(values.size(), 100); ++i) {
+        for (std::size_t i = 0; i < std::min<std::size_t>(values.size(), 50); ++i) {
             const auto& [value, count] = values[i];
             const bool on = any && chosen->second.count(value) > 0;
             Query other = query;
@@ -69,7 +58,7 @@ std::string run_card(const Hit& hit) {
         "<li class=\"card run\"><img loading=\"lazy\" alt=\"\" src=\"/preview/{0}\"><div "
         "class=\"what\">"
         "<a href=\"/run/{0}\">{1}</a><span>{2}</span><span>{3}</span><span>{4}</span>"
-        "<label><input type=\"checkbox\" name=\"run\" value=\"{0}\"> compare</label></div></li>",
+        "<label><input type=\"checkbox\" name=\"run\" value=\"{0}\"> choose</label></div></li>",
         hit.id,
         escape(hit.title),
         escape(hit.start.substr(0, 16)),
@@ -102,8 +91,9 @@ std::string user_part(const PageContext& context) {
     if (!context.session) {
         return context.has_users ? "<a href=\"/login\">Sign in</a>" : "";
     }
-    return fmt::format("<span>{} ({})</span><form method=\"post\" "
+    return fmt::format("{}<span>{} ({})</span><form method=\"post\" "
                        "action=\"/logout\">{}<button>Sign out</button></form>",
+                       is_operator(context) ? "<a href=\"/jobs\">Reprocessings</a>" : "",
                        escape(context.session->user),
                        context.session->role == Role::operator_ ? "operator" : "viewer",
                        hidden("csrf", context.session->csrf));
@@ -112,12 +102,14 @@ std::string user_part(const PageContext& context) {
 }  // namespace
 
 std::string url_encode(const std::string& text) {
+    constexpr const char* digits = "0123456789ABCDEF";
     std::string out;
     for (const unsigned char c : text) {
         if (std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~' || c == '/') {
             out += static_cast<char>(c);
         } else {
-            out += fmt::format("%{:02X}", c);
+            (out += '%') += digits[c >> 4];
+            out += digits[c & 15];
         }
     }
     return out;
@@ -159,8 +151,8 @@ std::string page(const PageContext& context, const std::string& title, const Htm
     return fill_template(assets::page_template(), values);
 }
 
-Html search_body(const Query& query, const Answer& answer) {
-    std::string out = "<form class=\"search\" action=\"/\" role=\"search\" data-live>";
+Html search_body(const PageContext& context, const Query& query, const Answer& answer) {
+    std::string out = "<form class=\"search\" action=\"/\" role=\"search\">";
     out += fmt::format("<input type=\"search\" name=\"q\" value=\"{}\" placeholder=\"Search runs\" "
                        "aria-label=\"Words\">",
                        escape(query.words));
@@ -179,12 +171,14 @@ Html search_body(const Query& query, const Answer& answer) {
         out += option(order, order, query.sort);
     }
     out += "</select></label><button class=\"primary\">Search</button></form>";
-    out += "<div class=\"layout\">" + facet_list(query, answer) + "<div>";
-    out += fmt::format("<form id=\"choose\" action=\"/compare\"><div class=\"row\"><strong "
-                       "id=\"total\">{} {}</strong><button>Compare chosen</button><span "
-                       "id=\"choose-note\" role=\"status\"></span>",
-                       answer.total,
-                       answer.total == 1 ? "run" : "runs");
+    out += "<div class=\"layout\" data-live>" + facet_list(query, answer) + "<div>";
+    out += fmt::format(
+        "<form id=\"choose\" action=\"/compare\"><div class=\"row\"><strong "
+        "id=\"total\">{} {}</strong><button>Compare chosen</button>{}<span "
+        "id=\"choose-note\" role=\"status\"></span>",
+        answer.total,
+        answer.total == 1 ? "run" : "runs",
+        is_operator(context) ? "<button formaction=\"/reprocess\">Reprocess chosen</button>" : "");
     const auto experiment = query.facets.find(facet_experiment);
     if (experiment != query.facets.end() && experiment->second.size() == 1) {
         out += fmt::format("<a href=\"/experiment?name={}\">Trends of this experiment</a>",
@@ -198,12 +192,62 @@ Html search_body(const Query& query, const Answer& answer) {
     return {out};
 }
 
+namespace {
+
+std::string run_facts(const Hit& hit) {
+    std::string out = "<section class=\"card half\"><h2>Run</h2><dl class=\"facts\">";
+    for (std::size_t k = 0; k < n_facets; ++k) {
+        if (!hit.facets[k].empty()) {
+            out += fmt::format("<div><dt>{}</dt><dd><a href=\"/?{}={}\">{}</a></dd></div>",
+                               facet_names[k],
+                               facet_names[k],
+                               escape(url_encode(hit.facets[k])),
+                               escape(hit.facets[k]));
+        }
+    }
+    return out + "</dl></section>";
+}
+
+std::string version_list(const Hit& hit, const Relatives& relatives) {
+    std::string out = "<section class=\"card half\" data-live=\"versions\"><h2>Versions</h2><ul>";
+    for (const Hit& version : relatives.versions) {
+        out += fmt::format("<li><a href=\"/run/{}\"{}>version {}</a>, {}</li>",
+                           version.id,
+                           version.id == hit.id ? " aria-current=\"true\"" : "",
+                           version.version,
+                           escape(version.ingested));
+    }
+    out += "</ul>";
+    const auto list = [&](const char* title, const std::vector<Hit>& hits) {
+        if (hits.empty()) {
+            return;
+        }
+        out += fmt::format("<h3>{}</h3><ul>", title);
+        for (const Hit& other : hits) {
+            out += fmt::format("<li><a href=\"/run/{}\">{}</a>, q-map {}, {} · <a "
+                               "href=\"/compare?run={}&amp;run={}\">compare</a></li>",
+                               other.id,
+                               escape(other.title),
+                               escape(other.facets[facet_qmap]),
+                               escape(other.ingested),
+                               hit.id,
+                               other.id);
+        }
+        out += "</ul>";
+    };
+    list("Reprocessed from", relatives.source);
+    list("Reprocessed as", relatives.reprocessed);
+    return out + "</section>";
+}
+
+}  // namespace
+
 Html run_body(const PageContext& context,
               const Stored& record,
-              const std::vector<Hit>& versions,
+              const Relatives& relatives,
               bool has_report) {
     const Hit& hit = record.hit;
-    std::string out = fmt::format("<h1 data-live>{}</h1>", escape(hit.title));
+    std::string out = fmt::format("<h1>{}</h1>", escape(hit.title));
     if (!record.latest) {
         out += "<p class=\"finding note\">This is an old version.</p>";
     }
@@ -214,29 +258,10 @@ Html run_body(const PageContext& context,
                            escape(hit.facets[facet_experiment]));
     }
     out += fmt::format("<a href=\"/api/record/{}\">Record (JSON)</a>", hit.id);
-    if (context.session && context.session->role == Role::operator_) {
+    if (is_operator(context)) {
         out += fmt::format("<a class=\"primary\" href=\"/reprocess?run={}\">Reprocess</a>", hit.id);
     }
-    out +=
-        "</div><div class=\"grid\"><section class=\"card half\"><h2>Run</h2><dl class=\"facts\">";
-    for (std::size_t k = 0; k < n_facets; ++k) {
-        if (!hit.facets[k].empty()) {
-            out += fmt::format("<div><dt>{}</dt><dd><a href=\"/?{}={}\">{}</a></dd></div>",
-                               facet_names[k],
-                               facet_names[k],
-                               escape(url_encode(hit.facets[k])),
-                               escape(hit.facets[k]));
-        }
-    }
-    out += "</dl></section><section class=\"card half\"><h2>Versions</h2><ul>";
-    for (const Hit& version : versions) {
-        out += fmt::format("<li><a href=\"/run/{}\"{}>version {}</a>, {}</li>",
-                           version.id,
-                           version.id == hit.id ? " aria-current=\"true\"" : "",
-                           version.version,
-                           escape(version.ingested));
-    }
-    out += "</ul></section></div>";
+    out += "</div><div class=\"grid\">" + run_facts(hit) + version_list(hit, relatives) + "</div>";
     if (has_report) {
         out += fmt::format(
             "<div class=\"row\"><a href=\"/report/{0}\">Report on a page of its own</a></div>"
@@ -320,7 +345,7 @@ Html experiment_body(const std::string& name, const std::vector<Hit>& runs) {
     };
     return {
         fmt::format(
-            "<h1 data-live>Experiment {}</h1><div class=\"grid\" id=\"trends\" data-runs=\"{}\">",
+            "<h1>Experiment {}</h1><div class=\"grid\" id=\"trends\" data-live data-runs=\"{}\">",
             escape(name),
             escape(dump_text(list))) +
         card("Relaxation time (median of the bins)", "trend-tau") +
@@ -347,52 +372,6 @@ Html login_body(const std::string& message) {
 
 Html message_body(const std::string& title, const std::string& text) {
     return {"<h1>" + escape(title) + "</h1><p>" + escape(text) + "</p>"};
-}
-
-Html reprocess_body(const PageContext& context, const ReprocessForm& form) {
-    const std::string csrf = hidden("csrf", context.session ? context.session->csrf : "");
-    std::string out = "<h1>Reprocess " + escape(form.title) + "</h1>";
-    if (!form.message.empty()) {
-        out += "<p class=\"finding serious\" role=\"alert\">" + escape(form.message) + "</p>";
-    }
-    const auto field = [&](const char* name, const char* label, const std::string& value) {
-        out +=
-            fmt::format("<label>{} <input type=\"text\" name=\"{}\" value=\"{}\" required></label>",
-                        label,
-                        name,
-                        escape(value));
-    };
-    out += "<form class=\"form card\" method=\"post\" action=\"/reprocess/preview\">" + csrf +
-           hidden("run", std::to_string(form.run));
-    field("raw", "Raw file, below the portal's root", form.raw);
-    field("qmap", "q-map file, below the portal's root", form.qmap);
-    field("suffix", "Suffix of the new data set", form.suffix);
-    field("deployment", "Deployment", form.deployment);
-    out += "<label>Analysis <select name=\"type\">";
-    for (const char* type : {"Multitau", "Twotime", "Both"}) {
-        out += option(type, type, form.type);
-    }
-    out += "</select></label><button>Show the job script</button></form>";
-    if (!form.script.empty()) {
-        out += "<section class=\"card\"><h2>What would be submitted</h2><pre id=\"script\">" +
-               escape(form.script) + "</pre><form method=\"post\" action=\"/reprocess/submit\">" +
-               csrf + hidden("run", std::to_string(form.run)) + hidden("raw", form.raw) +
-               hidden("qmap", form.qmap) + hidden("suffix", form.suffix) +
-               hidden("deployment", form.deployment) + hidden("type", form.type) +
-               "<button class=\"primary\" id=\"submit\">Submit</button></form></section>";
-    }
-    return {out};
-}
-
-Html job_body(std::int64_t id, const std::string& state, const std::string& log) {
-    return {fmt::format("<h1>Reprocessing {0}</h1><section class=\"card\" id=\"job\" "
-                        "data-id=\"{0}\"><p>State: <strong id=\"job-state\" "
-                        "role=\"status\">{1}</strong></p><p><a id=\"job-run\" class=\"hidden "
-                        "primary\" href=\"/\">Open the new result</a></p><pre "
-                        "id=\"job-log\">{2}</pre></section>",
-                        id,
-                        escape(state),
-                        escape(log))};
 }
 
 }  // namespace xpcs::portal

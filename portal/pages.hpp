@@ -19,12 +19,21 @@ struct PageContext {
 };
 
 /// A whole page around `body`.
+inline bool is_operator(const PageContext& context) {
+    return context.session && context.session->role == Role::operator_;
+}
+
+/// What belongs to a record: its versions, what it was made from, what was made again from it.
+struct Relatives {
+    std::vector<Hit> versions, source, reprocessed;
+};
+
 std::string page(const PageContext& context, const std::string& title, const Html& body);
 
-Html search_body(const Query& query, const Answer& answer);
+Html search_body(const PageContext& context, const Query& query, const Answer& answer);
 Html run_body(const PageContext& context,
               const Stored& record,
-              const std::vector<Hit>& versions,
+              const Relatives& relatives,
               bool has_report);
 Html compare_body(const std::vector<Hit>& runs);
 Html experiment_body(const std::string& name, const std::vector<Hit>& runs);
@@ -32,15 +41,6 @@ Html login_body(const std::string& message);
 Html message_body(const std::string& title, const std::string& text);
 
 /// The form; `script` is what a submission would hand over, `message` what went wrong.
-struct ReprocessForm {
-    std::int64_t run = 0;
-    std::string title, raw, qmap, suffix, type, deployment;
-    std::string script, message;
-};
-Html reprocess_body(const PageContext& context, const ReprocessForm& form);
-Html job_body(std::int64_t id, const std::string& state, const std::string& log);
-
-/// "a=b&c=d" of a query, changed by setting `name` to `value`; the page number goes.
 std::string query_link(const Query& query);
 std::string url_encode(const std::string& text);
 

@@ -2,13 +2,46 @@
 "use strict";
 (() => {
   const byId = id => document.getElementById(id);
-  // Only pages that show the catalogue hold a stream open: browsers allow few at a time.
-  if (document.querySelector("[data-live]") && window.EventSource) {
+  // Only pages that show the catalogue hold a stream open: browsers allow few at a time. When the
+  // catalogue has changed the live parts of the page are fetched again and put in place of the old;
+  // what the visitor has chosen, opened and focused stays.
+  const live = () => [...document.querySelectorAll("[data-live]")];
+  const drawn = [];  // draws what scripts add to a part
+  async function refresh() {
+    const answer = await fetch(location.href);
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll("[data-live]");
+    const old = live();
+    if (fresh.length !== old.length) return;
+    const chosen = new Set([...document.querySelectorAll("input[name=run]:checked")].map(n => n.value));
+    const open = [...document.querySelectorAll("details")].map(n => n.open), focus = document.activeElement;
+    const where = focus && (focus.getAttribute("href") ? `a[href="${CSS.escape(focus.getAttribute("href"))}"]` : focus.name === "run" ? `input[name=run][value="${CSS.escape(focus.value)}"]` : null);
+    let changed = false;
+    old.forEach((node, i) => {
+      const text = fresh[i].outerHTML;
+      if (served[i] === text) return;
+      changed = true;
+      served[i] = text;
+      node.replaceWith(document.adoptNode(fresh[i]));
+    });
+    if (!changed) return;
+    for (const box of document.querySelectorAll("input[name=run]")) box.checked = chosen.has(box.value);
+    const details = [...document.querySelectorAll("details")];
+    if (details.length === open.length) details.forEach((n, i) => { n.open = open[i]; });
+    for (const draw of drawn) draw();
+    const again = where && document.querySelector(where);
+    if (again) again.focus();
+    byId("news").textContent = "A new result has arrived; the page shows it.";
+    byId("news").classList.remove("hidden");
+  }
+  let served = [];
+  if (live().length && window.EventSource) {
+    served = live().map(n => n.outerHTML);
     const stream = new EventSource("/api/events");
     let first = null;
     stream.addEventListener("change", event => {
       if (first === null) first = event.data;
-      else if (event.data !== first) { byId("news").classList.remove("hidden"); byId("news").querySelector("a").href = location.href; }
+      else if (event.data !== first) { first = event.data; refresh(); }
     });
     window.addEventListener("pagehide", () => stream.close());
   }
@@ -47,9 +80,8 @@
     });
   }
 
-  const trends = byId("trends");
-  if (trends) {
-    const runs = JSON.parse(trends.dataset.runs);
+  function drawTrends() {
+    const runs = JSON.parse(byId("trends").dataset.runs);
     const show = (id, key, label, log) => {
       const points = runs.map((r, i) => [i + 1, r[key]]).filter(p => p[1] !== null && (!log || p[1] > 0));
       const node = byId(id);
@@ -62,20 +94,33 @@
     show("trend-intensity", "intensity", "counts / frame / pixel", false);
     show("trend-temperature", "temperature_K", "temperature (K)", false);
   }
+  if (byId("trends")) { drawTrends(); drawn.push(drawTrends); }
 
-  const job = byId("job");
-  if (job) {
-    const poll = () => fetch(`/api/jobs/${job.dataset.id}`).then(r => r.json()).then(state => {
-      byId("job-state").textContent = state.state;
-      byId("job-log").textContent = state.log;
-      if (state.run) { const link = byId("job-run"); link.href = `/run/${state.run}`; link.classList.remove("hidden"); }
-      if (!state.ended) setTimeout(poll, 1000);
+  // Reprocessings: each row or section with data-job follows its job until it has ended.
+  for (const node of document.querySelectorAll("[data-job]")) {
+    const show = job => {
+      node.querySelector("[data-job-state]").textContent = job.state;
+      const log = node.querySelector("[data-job-log]"), link = node.querySelector("[data-job-run]");
+      if (log && log.textContent !== job.log) {
+        const end = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+        log.textContent = job.log;
+        if (end) log.scrollTop = log.scrollHeight;
+      }
+      const steps = [...node.querySelectorAll("[data-step]")], now = steps.findIndex(s => s.dataset.step === job.state);
+      steps.forEach((step, i) => { step.classList.toggle("past", now >= 0 && i < now); step.classList.toggle("now", i === now); });
+      if (job.run) { link.href = `/run/${job.run}`; link.classList.remove("hidden"); }
+    };
+    const poll = () => fetch(`/api/jobs/${node.dataset.job}`).then(r => r.json()).then(job => {
+      show(job);
+      if (!job.ended) setTimeout(poll, 1000);
     }).catch(() => setTimeout(poll, 3000));
     poll();
   }
 
   const choose = byId("choose");
-  if (choose) choose.addEventListener("submit", event => {
-    if (choose.querySelectorAll("input[name=run]:checked").length < 2) { event.preventDefault(); byId("choose-note").textContent = "Choose two runs or more."; }
+  if (choose) document.addEventListener("submit", event => {
+    if (event.target.id !== "choose") return;
+    const least = event.submitter && event.submitter.hasAttribute("formaction") ? 1 : 2;
+    if (event.target.querySelectorAll("input[name=run]:checked").length < least) { event.preventDefault(); byId("choose-note").textContent = least > 1 ? "Choose two runs or more." : "Choose a run."; }
   });
 })();

@@ -208,24 +208,29 @@ def viewer_cannot_submit(visitor):
     visitor.one("header button").click()
 
 
+def field(visitor, name, text):
+    node = visitor.one(f"[name={name}]")
+    node.clear()
+    node.send_keys(text)
+
+
 def reprocess(visitor, root):
     visitor.sign_in(portal_site.OPERATOR, portal_site.PASSWORD)
     visitor.wait(lambda: "otto (operator)" in visitor.text("header"))
     visitor.go("?experiment=demo")
     watching = visitor.browser.current_window_handle
+    box = visitor.one("input[name=run]")
+    box.click()
+    kept = box.get_attribute("value")
     visitor.browser.switch_to.new_window("tab")
     visitor.go("?q=cold")
     visitor.follow("cold")
     visitor.follow("Reprocess")
-    suffix = visitor.one("[name=suffix]")
-    suffix.clear()
-    suffix.send_keys("../../up")
+    field(visitor, "suffix", "../../up")
     visitor.one("form[action='/reprocess/preview'] button").click()
     visitor.wait(lambda: visitor.all("[role=alert]"))
     assert not visitor.all("#script")
-    suffix = visitor.one("[name=suffix]")
-    suffix.clear()
-    suffix.send_keys("again")
+    field(visitor, "suffix", "again")
     visitor.one("form[action='/reprocess/preview'] button").click()
     visitor.wait(lambda: visitor.all("#script"))
     assert "xpcs-corr" in visitor.text("#script")
@@ -236,16 +241,34 @@ def reprocess(visitor, root):
     visitor.wait(lambda: visitor.text("#job-state") in ("done", "failed"), 90)
     visitor.shot("job")
     assert visitor.text("#job-state") == "done", visitor.text("#job-log")
-    visitor.one("#job-run").click()
+    visitor.wait(lambda: visitor.one("[data-job-run]").is_displayed())
+    visitor.one("[data-job-run]").click()
     visitor.wait(lambda: visitor.all("iframe.report"))
     assert "cold_again" in visitor.text("h1")
     visitor.shot("reprocessed")
     visitor.browser.close()
     visitor.browser.switch_to.window(watching)
-    # The page that was open all the time tells of it by itself.
-    visitor.wait(lambda: visitor.one("#news").is_displayed())
-    visitor.one("#news a").click()
+    # The page that was open all the time shows it by itself, and keeps what was chosen on it.
     visitor.wait(lambda: visitor.text("#total") == "3 runs")
+    assert visitor.one("#news").is_displayed()
+    assert [box.get_attribute("value") for box in visitor.all("input[name=run]:checked")] == [kept]
+    assert visitor.browser.find_element(By.LINK_TEXT, "cold_again")
+    visitor.shot("appeared")
+    visitor.go("?q=warm")
+    visitor.one("input[name=run]").click()
+    visitor.browser.find_element(By.XPATH, "//button[.='Reprocess chosen']").click()
+    visitor.wait(lambda: visitor.all("[name=suffix]"))
+    assert "warm" in visitor.text("h1")
+    Select(visitor.one("[name=deployment]")).select_by_value("local")
+    field(visitor, "suffix", "short")
+    field(visitor, "end", "800")
+    visitor.one("form[action='/reprocess/preview'] button").click()
+    visitor.wait(lambda: visitor.all("#script"))
+    assert "--end-frame=800" in visitor.text("#script") or "--end-frame 800" in visitor.text("#script")
+    visitor.shot("options")
+    visitor.go("jobs")
+    visitor.wait(lambda: visitor.text("[data-job-state]") == "done")
+    visitor.shot("jobs")
 
 
 def main():

@@ -5,6 +5,7 @@
 #include "host/claimed_file.hpp"
 #include "host/errors.hpp"
 #include "host/file_facts.hpp"
+#include "host/nexus.hpp"
 #include "host/qmap_file.hpp"
 #include "host/result_file.hpp"
 #include "host/result_paths.hpp"
@@ -114,6 +115,7 @@ std::string write_file(const std::vector<Repeat>& kept,
     h5::File file = h5::create_file_over(hidden.path());
     write_average(file.id(), kept, report.files, options);
     write_origin(file.id(), options, started);
+    write_nexus_view(file.id());
     mark_complete(file.id());
     h5::flush(file);
     file.close();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/cmd_average.hpp"
 #include "host/cmd_convert.hpp"
+#include "host/cmd_export.hpp"
 #include "host/cmd_fit.hpp"
 #include "host/cmd_inspect.hpp"
 #include "host/commands.hpp"
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
         {"inspect", "say what files are and hold; --require-result for job scripts", cmd_inspect},
         {"fit", "relaxation time and contrast of every bin of a result", cmd_fit},
         {"average", "mean of repeats without outliers, as a result", cmd_average},
+        {"export", "a result as CSV, /exchange or NXxpcs; /exchange results as ours", cmd_export},
         {"convert", "a raw file as another format, checked event by event", cmd_convert},
         {"simulate", "write a raw file of known dynamics", cmd_simulate},
         {"benchmark", "measure this program on this machine, results checked first", cmd_benchmark},

@@ -125,9 +125,17 @@ class Translator {
             if (values.size() == n) {
                 centre = values;
             } else if (values.size() == n_q * n_phi) {
+                // From the first of the bins, so that equal entries give exactly that number.
+                const auto at = [&](std::size_t i) { return axis == 0 ? i / n_phi : i % n_phi; };
+                const auto first = [&](std::size_t i) {
+                    return values[axis == 0 ? i - i % n_phi : i % n_phi];
+                };
                 for (std::size_t i = 0; i < values.size(); ++i) {
-                    centre[axis == 0 ? i / n_phi : i % n_phi] +=
-                        values[i] / static_cast<double>(axis == 0 ? n_phi : n_q);
+                    centre[at(i)] +=
+                        (values[i] - first(i)) / static_cast<double>(axis == 0 ? n_phi : n_q);
+                }
+                for (std::size_t c = 0; c < n; ++c) {
+                    centre[c] += values[axis == 0 ? c * n_phi : c];
                 }
             } else {
                 return;  // the loader says that there are none

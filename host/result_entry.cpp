@@ -299,6 +299,10 @@ void copy_recompressed(hid_t from,
     copy_members(from, from_path, to, path, 0);
 }
 
+void copy_values(hid_t from, const std::string& from_path, hid_t to, const std::string& path) {
+    copy_dataset(h5::open_dataset(from, from_path), to, path);
+}
+
 void write_qmap(hid_t file, const RunResult& result) {
     const QMap& qmap = result.qmap;
     if (!result.config.transpose_qmap && file_holds(qmap)) {

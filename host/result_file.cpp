@@ -6,6 +6,7 @@
 #include "host/errors.hpp"
 #include "host/h5.hpp"
 #include "host/log.hpp"
+#include "host/nexus.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_reader.hpp"
 #include "host/result_write.hpp"
@@ -290,6 +291,7 @@ void ResultFile::write(const RunResult& result) {
         }
         write_scattering(file, result);
         write_provenance(file, result);
+        write_nexus_view(file);
     } catch (const Error& error) {
         cannot_write(state_->name(), error);
     }

@@ -319,30 +319,55 @@ ExchangePaths exchange_paths(hid_t file) {
             "/measurement/instrument/source_begin/datetime"};
 }
 
+/// Whether bin i has the q of bins i div n_phi and the phi of bins i mod n_phi.
+static bool
+on_grid(const std::vector<double>& q, const std::vector<double>& phi, std::size_t n_phi) {
+    for (std::size_t i = 0; i < q.size(); ++i) {
+        if (q[i] != q[i - i % n_phi] || phi[i] != phi[i % n_phi]) return false;
+    }
+    return true;
+}
+
 QMap exchange_bins(hid_t file) {
     QMap qmap;
-    const auto list = [&](const char* path) {
+    const auto list = [&](const std::string& path) {
         return h5::is_dataset(file, path) ? h5::read<double>(file, path, longest_text)
                                           : std::vector<double>{};
     };
-    // One entry per bin there: q and phi of a bin stand at the same place of two lists. Told as a
-    // natural grid of n bins by 1, which keeps q; phi goes with it only if all bins share it.
-    const auto fill = [&](const char* q_path,
-                          const char* phi_path,
+    const auto count = [&](const std::string& path) -> std::size_t {
+        const std::vector<double> found = list(path);
+        return found.size() == 1 && found[0] >= 1 && found[0] < 1e7
+                   ? static_cast<std::size_t>(found[0])
+                   : 0;
+    };
+    // One entry per bin there: q and phi of a bin stand at the same place of two lists. On a grid,
+    // where the numbers of bins tell it, both have their axis; else told as a natural grid of n
+    // bins by 1, which keeps q; phi goes with it only if all bins share it.
+    const auto fill = [&](const std::string& kind,
                           std::array<std::vector<double>, 2>& lists,
                           std::vector<std::int64_t>& mapping) {
-        lists[0] = list(q_path);
-        const std::vector<double> phi = list(phi_path);
+        const std::vector<double> q = list("/xpcs/" + kind + "qlist"),
+                                  phi = list("/xpcs/" + kind + "philist");
+        for (std::size_t i = 0; i < q.size(); ++i) {
+            mapping.push_back(static_cast<std::int64_t>(i));
+        }
+        const std::size_t n_phi = count("/xpcs/" + kind + "nophi");
+        if (n_phi > 0 && q.size() == phi.size() && q.size() % n_phi == 0 &&
+            on_grid(q, phi, n_phi)) {
+            for (std::size_t i = 0; i < q.size(); i += n_phi) {
+                lists[0].push_back(q[i]);
+            }
+            lists[1].assign(phi.begin(), phi.begin() + static_cast<std::ptrdiff_t>(n_phi));
+            return;
+        }
+        lists[0] = q;
         const bool one_phi = !phi.empty() && std::all_of(phi.begin(), phi.end(), [&](double v) {
             return v == phi.front();
         });
         lists[1] = {one_phi ? phi.front() : nan};
-        for (std::size_t i = 0; i < lists[0].size(); ++i) {
-            mapping.push_back(static_cast<std::int64_t>(i));
-        }
     };
-    fill("/xpcs/dqlist", "/xpcs/dphilist", qmap.dynamic_v_list, qmap.dynamic_index_mapping);
-    fill("/xpcs/sqlist", "/xpcs/sphilist", qmap.static_v_list, qmap.static_index_mapping);
+    fill("d", qmap.dynamic_v_list, qmap.dynamic_index_mapping);
+    fill("s", qmap.static_v_list, qmap.static_index_mapping);
     return qmap;
 }
 

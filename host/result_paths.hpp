@@ -313,6 +313,9 @@ inline constexpr ResultPath average_transmitted{"/xpcs/average/transmitted_beam_
 inline constexpr ResultPath fit{
     "/xpcs/fit", "", "group", "", "fits of g2: groups single and double, see docs/formats.md"};
 
+inline constexpr ResultPath nexus{
+    "/nxxpcs", "", "group", "", "the same as an entry after the NeXus definition NXxpcs, linked"};
+
 inline constexpr ResultPath provenance{
     "/xpcs/provenance", "", "group", "", "how the result came about"};
 inline constexpr ResultPath prov_program{"/xpcs/provenance/program", "", "str", "", "program"};
@@ -449,6 +452,7 @@ inline constexpr std::array all{entry,
                                 average_incident,
                                 average_transmitted,
                                 fit,
+                                nexus,
                                 provenance,
                                 prov_program,
                                 prov_version,

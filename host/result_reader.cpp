@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace xpcs {
 
@@ -141,6 +142,15 @@ QMap read_bins(hid_t file, const std::string& group) {
         qmap.version = h5::read_string_attribute(opened.id(), "version").value_or("");
     }
     return qmap;
+}
+
+/// Label k is natural bin k - 1.
+void number_naturally(const std::array<std::vector<double>, 2>& lists,
+                      std::vector<std::int64_t>& mapping) {
+    constexpr std::size_t most_bins = 1 << 24;
+    const std::size_t n = lists[0].size() * lists[1].size();
+    mapping.assign(std::min(n, most_bins), 0);
+    std::iota(mapping.begin(), mapping.end(), std::int64_t{0});
 }
 
 double centre(const std::vector<std::int64_t>& mapping,
@@ -306,6 +316,12 @@ void ResultReader::read_exchange() {
     data_.start_time = string_if(file, paths.start_time);
     data_.rawdata_path = string_if(file, "/xpcs/input_file_local");
     data_.qmap = exchange_bins(file);
+    if (h5::is_dataset(file, std::string(rp::qmap.path) + "/dynamic_index_mapping")) {
+        // Written by `export`: bins as ours, but columns and labels number the natural bins there.
+        data_.qmap = read_bins(file, rp::qmap.path);
+        number_naturally(data_.qmap.dynamic_v_list, data_.qmap.dynamic_index_mapping);
+        number_naturally(data_.qmap.static_v_list, data_.qmap.static_index_mapping);
+    }
     OneTimeData& one = data_.one_time;
     if (h5::is_dataset(file, paths.g2)) {
         data_.analysis_types.emplace_back("Multitau");

@@ -110,6 +110,9 @@ class ResultReader {
     /// Two-time map k (from 0), full and symmetric [n][n], averaged over squares of frames so that
     /// n <= largest_side; NaN where no frame pair has a value.
     Matrix twotime_map(std::size_t k, std::int64_t largest_side = 1024) const;
+    /// Where the maps of data().two_time.map_bins and the image are in the file.
+    const std::vector<std::string>& map_paths() const { return map_paths_; }
+    const std::string& image_path() const { return image_path_; }
     /// Every scalar, string and short list below a group, in order of path; "" if it is not there.
     std::vector<NamedValue> group(const std::string& path) const;
     std::vector<NamedValue> entry() const;

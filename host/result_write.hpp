@@ -57,6 +57,8 @@ void write_qmap(hid_t file, const RunResult& result);
 
 /// Copies a group member by member; compressed datasets get result_storage().
 void copy_recompressed(hid_t from, const std::string& from_path, hid_t to, const std::string& path);
+/// The same of one dataset.
+void copy_values(hid_t from, const std::string& from_path, hid_t to, const std::string& path);
 
 void write_multitau(hid_t file, const RunResult& result);
 /// The tables of result.two_time and of result.band; the maps are in the file already.

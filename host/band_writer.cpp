@@ -5,13 +5,20 @@
 
 namespace xpcs {
 
-BandWriter::BandWriter(UnnormalizedSink& sink, const Partition& partition, int n_lags)
-    : sink_(&sink), partition_(&partition), n_lags_(n_lags), band_rows_(sink.band_rows()) {
+BandWriter::BandWriter(UnnormalizedSink& sink,
+                       const Partition& partition,
+                       int n_lags,
+                       std::int64_t average)
+    : sink_(&sink), partition_(&partition), n_lags_(n_lags), average_(static_cast<double>(average)),
+      band_rows_(sink.band_rows()) {
     values_.assign(static_cast<std::size_t>(n_lags_ * 3 * band_rows_ * partition.cols), 0.0F);
 }
 
 void BandWriter::add(const PixelMeans& means) {
     const std::int64_t cols = partition_->cols;
+    const auto divided = [](float value, double by) {
+        return static_cast<float>(static_cast<double>(value) / by);
+    };
     for (std::int64_t p = 0; p < means.n_pixels; ++p) {
         const std::int64_t pixel =
             partition_->pixel[static_cast<std::size_t>(means.first_slot + p)];
@@ -24,9 +31,9 @@ void BandWriter::add(const PixelMeans& means) {
         for (std::int64_t lag = 0; lag < n_lags_; ++lag) {
             const auto from = static_cast<std::size_t>(lag * means.n_pixels + p);
             float* to = values_.data() + 3 * lag * band_rows_ * cols + in_band;
-            to[0] = means.G2[from];
-            to[band_rows_ * cols] = means.future[from];
-            to[2 * band_rows_ * cols] = means.past[from];
+            to[0] = divided(means.G2[from], average_ * average_);
+            to[band_rows_ * cols] = divided(means.future[from], average_);
+            to[2 * band_rows_ * cols] = divided(means.past[from], average_);
         }
     }
 }

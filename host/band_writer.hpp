@@ -13,7 +13,11 @@ namespace xpcs {
 /// Holds one band of rows; pixels must come in ascending order.
 class BandWriter {
   public:
-    BandWriter(UnnormalizedSink& sink, const Partition& partition, int n_lags);
+    /// `average`: frames that were summed into one; what is stored are means of their mean.
+    BandWriter(UnnormalizedSink& sink,
+               const Partition& partition,
+               int n_lags,
+               std::int64_t average);
     void add(const PixelMeans& means);
     /// Writes what is left. Call once, at the end.
     void finish();
@@ -24,6 +28,7 @@ class BandWriter {
     UnnormalizedSink* sink_;
     const Partition* partition_;
     std::int64_t n_lags_;
+    double average_;
     std::int64_t band_rows_;
     std::int64_t band_ = -1;
     std::vector<float> values_;  ///< [n_lags][3][band_rows][cols]

@@ -260,7 +260,8 @@ void MultitauRun::correlate(const ReadResult& read) {
             all_.bands.emplace(
                 file_->unnormalized(n_lags, setup_.partition.rows, setup_.partition.cols),
                 setup_.partition,
-                n_lags);
+                n_lags,
+                map_.average);
         }
         request.pixel_means = [&](const PixelMeans& means) { all_.bands->add(means); };
     }

@@ -100,6 +100,18 @@ std::uint64_t memory_budget(const RunConfig& config) {
     return available == 0 ? std::uint64_t{8} << 30 : available / 10 * 7;
 }
 
+/// -G: means of a group of tiles and a band of rows, whatever the size of the detector.
+double unnormalized_bytes(const RunSetup& setup) {
+    const RunConfig& config = setup.result.config;
+    if (!config.save_G2 || !has_multitau(config.type)) return 0;
+    constexpr int most_lags = 100;  // where only reading will tell the number of frames
+    const std::int64_t T = setup.result.frames.n_frames;
+    const int lags = T > 1 ? make_lag_ladder(T).n_lags() : most_lags;
+    constexpr double group_of_tiles = 64.0 * tile_pixels;
+    constexpr double chunk = 65536;  // pixels of a chunk of the dataset, see ResultFile
+    return 3.0 * sizeof(float) * lags * (group_of_tiles + chunk);
+}
+
 /// What a run takes besides the series: image, bin sums of every thread, blocks on their way.
 double fixed_bytes(const RunSetup& setup, int threads) {
     const double pixels = static_cast<double>(setup.partition.slot.size());
@@ -146,7 +158,7 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
         check_twotime_size(config, n_frames, n_bins, budget);
     }
     const double fixed =
-        fixed_bytes(setup, threads) +
+        fixed_bytes(setup, threads) + unnormalized_bytes(setup) +
         twotime_work_bytes(config, setup.partition, estimate.events, n_frames, threads);
     const double room = budget - fixed;
     const auto tiles = static_cast<double>(n_tiles(setup.partition));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The ways in which detectors lay out their frames in HDF5 files, and chunks decoded without HDF5.
-#include "host/h5.hpp"
+#include "host/h5_check.hpp"
 #include "host/readers/chunk_codec.hpp"
 #include "host/readers/ftf_unpack.hpp"
+#include "host/readers/hdf5_dense.hpp"
 #include "host/readers/rigaku_word.hpp"
+#include "tests/host/errors_of.hpp"
 #include "tests/host/raw_files.hpp"
 #include "tests/host/temp_dir.hpp"
 
@@ -62,6 +64,54 @@ class Hdf5Layouts : public ::testing::Test {
     static Samples read(const std::string& path, const SourceOptions& options = {}) {
         return all_of(*open_frame_source(path, options));
     }
+    /// Samples as they come out, of any width.
+    static std::vector<std::byte> bytes_of(const std::string& path, const SourceOptions& options) {
+        const auto source = open_frame_source(path, options);
+        std::vector<std::byte> bytes;
+        RawBlock block;
+        Chunk chunk;
+        DecodeCounts counts;
+        while (source->next(block)) {
+            source->decode(block, chunk, counts);
+            const auto& frames = std::get<DenseChunk>(chunk);
+            bytes.insert(bytes.end(), frames.samples.begin(), frames.samples.end());
+        }
+        return bytes;
+    }
+    /// Seven frames in chunks of two, written through HDF5 and its plug-in.
+    static void write_bitshuffled(const std::string& path,
+                                  std::size_t sample_bytes,
+                                  const std::vector<unsigned>& parameters) {
+        std::vector<std::uint32_t> values(7 * frame_size);
+        for (std::size_t i = 0; i < values.size(); ++i)
+            values[i] = static_cast<std::uint32_t>(i % 251) + (i % 7 == 0 ? 1U << 20 : 0U);
+        if (sample_bytes < 4) {
+            for (std::uint32_t& value : values)
+                value &= 0xFF;
+        }
+        const hid_t type = sample_bytes == 1   ? H5T_STD_U8LE
+                           : sample_bytes == 2 ? H5T_STD_U16LE
+                                               : H5T_STD_U32LE;
+        const h5::File file = h5::create_file(path);
+        const auto held = h5::lock();
+        const h5::detail::KeepFloatingPoint kept;
+        const h5::PropertyList storage(H5Pcreate(H5P_DATASET_CREATE));
+        const h5::PropertyList links(H5Pcreate(H5P_LINK_CREATE));
+        H5Pset_create_intermediate_group(links.id(), 1);
+        const h5::Shape shape = {7, rows, cols}, chunk = {2, rows, cols};
+        const h5::Space space(H5Screate_simple(3, shape.data(), nullptr));
+        H5Pset_chunk(storage.id(), 3, chunk.data());
+        H5Pset_filter(storage.id(), 32008, 0, parameters.size(), parameters.data());
+        const h5::Dataset set(H5Dcreate2(file.id(),
+                                         "/entry/data/data",
+                                         type,
+                                         space.id(),
+                                         links.id(),
+                                         storage.id(),
+                                         H5P_DEFAULT));
+        ASSERT_GE(
+            H5Dwrite(set.id(), H5T_NATIVE_UINT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0);
+    }
     testing::TempDir directory_;
 };
 
@@ -85,6 +135,43 @@ TEST_F(Hdf5Layouts, ChunksDecodedHereAndByHdf5AreEqual) {
             EXPECT_EQ(read(path, options), values) << number;
         }
     }
+}
+
+/// Bitshuffle is what Eiger and Lambda detectors write. Its plug-in, where the distribution's
+/// package is installed, is a second opinion on every layout: element size, block size, codec, and
+/// the left-over elements at the end of a chunk.
+TEST_F(Hdf5Layouts, ChunksDecodedHereAndByThePluginAreEqual) {
+    find_distribution_plugins();
+    constexpr int bitshuffle = 32008;
+    {
+        const auto held = h5::lock();
+        const h5::detail::KeepFloatingPoint kept;
+        if (H5Zfilter_avail(bitshuffle) <= 0) GTEST_SKIP() << "no bitshuffle plug-in";
+    }
+    int number = 0;
+    for (const unsigned codec : {0U, 2U}) {
+        for (const unsigned block : {0U, 64U, 512U}) {
+            for (const std::size_t bytes : {1U, 2U, 4U}) {
+                const std::string path = directory_.file("bs" + std::to_string(number++) + ".h5");
+                SCOPED_TRACE(std::to_string(codec) + ", " + std::to_string(block) + ", " +
+                             std::to_string(bytes));
+                write_bitshuffled(path, bytes, {block, codec});
+                SourceOptions options;
+                const std::vector<std::byte> here = bytes_of(path, options);
+                options.direct_chunks = false;
+                EXPECT_TRUE(here == bytes_of(path, options));
+                EXPECT_EQ(here.size(), 7 * frame_size * bytes);
+                // Not all the same by chance: the counter runs through.
+                EXPECT_EQ(std::to_integer<int>(here[5 * bytes]), 5);
+            }
+        }
+    }
+    const std::string reference = testing::reference_file("S-hdfc/S-hdfc.h5");
+    if (!std::filesystem::exists(reference)) return;
+    SourceOptions options;
+    const std::vector<std::byte> here = bytes_of(reference, options);
+    options.direct_chunks = false;
+    EXPECT_TRUE(here == bytes_of(reference, options));
 }
 
 TEST_F(Hdf5Layouts, SelectedFramesInsideOfChunks) {

@@ -24,10 +24,23 @@ std::string counterpart(const std::string& word) {
     return word == "num-segments" ? "give each segment its own run with -b and -e" : "";
 }
 
+/// "-i -3", "-i-3", "--gpu-id=-3": there the production correlator submits batch jobs.
+bool asks_to_submit(const std::vector<std::string>& args, std::size_t at) {
+    std::string arg = args[at];
+    std::replace(arg.begin(), arg.end(), '_', '-');
+    const bool alone = arg == "-i" || arg == "--gpu-id";
+    return (alone && at + 1 < args.size() && args[at + 1] == "-3") || arg == "-i-3" ||
+           arg == "-i=-3" || arg == "--gpu-id=-3";
+}
+
 void refuse_without_counterpart(const std::vector<std::string>& args) {
-    for (const auto& arg : args) {
+    for (std::size_t at = 0; at < args.size(); ++at) {
+        const std::string& arg = args[at];
         if (arg == "--") {
             return;
+        }
+        if (asks_to_submit(args, at)) {
+            throw Error(ExitCode::usage, "-i -3 has no counterpart here: " + counterpart("pbs"));
         }
         if (arg.rfind("--", 0) == 0) {
             std::string word = arg.substr(2, arg.find('=') - 2);
@@ -92,6 +105,7 @@ RunConfig parse_correlate(const std::vector<std::string>& args) {
 }
 
 bool asks_for_help(const std::vector<std::string>& args) {
+    refuse_without_counterpart(args);  // before they are called unknown
     return parse_arguments(args, run_options().specs()).help;
 }
 

@@ -326,6 +326,32 @@ void check_frames(const RunConfig& c) {
     }
 }
 
+void check_follow(const RunConfig& c) {
+    if (!c.follow) {
+        if (c.follow_quiet_s != RunConfig{}.follow_quiet_s) {
+            impossible(
+                "--follow-quiet says when a followed file is complete; give --follow as well");
+        }
+        return;
+    }
+    const std::pair<const char*, bool> others[] = {{"--series", c.series},
+                                                   {"--dataset", !c.dataset.empty()},
+                                                   {"--channel", !c.channel.empty()}};
+    for (const auto& [option, given] : others) {
+        if (given) {
+            impossible(std::string("--follow reads a growing Rigaku file; it and ") + option +
+                       " exclude each other");
+        }
+    }
+}
+
+void check_reports(const RunConfig& c) {
+    if (c.progress == "always" && c.log_format == "json") {
+        impossible("--progress always and --log-format json exclude each other: the bar would "
+                   "stand between the lines");
+    }
+}
+
 void check_name_part(const char* option, const std::string& text) {
     if (text.find('/') != std::string::npos || text.find('\0') != std::string::npos) {
         usage(std::string(option) + " '" + printable(text, 120) +
@@ -468,10 +494,12 @@ void check_config(const RunConfig& config) {
         impossible("--follow and two-time analyses exclude each other: the result begins with the "
                    "metadata file, which comes last");
     }
+    check_follow(config);
     if (config.follow && config.save_G2) {
         impossible("--follow and --save-G2 exclude each other: the result begins with the metadata "
                    "file, which comes last");
     }
+    check_reports(config);
     if (config.no_metadata && !config.metadata.empty()) {
         impossible("--no-metadata and --metadata '" + printable(config.metadata, 120) +
                    "' exclude each other");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/run_setup.hpp"
 
+#include "host/config_notes.hpp"
 #include "host/errors.hpp"
 #include "host/file_facts.hpp"
 #include "host/log.hpp"
@@ -189,6 +190,7 @@ std::string analysis_text(const RunConfig& config, const RunSetup& setup) {
     const std::size_t n_bins = selected_bins(config, setup.partition).size();
     if (!has_twotime(config.type)) return fmt::format("{} of {} bins", type, n_bins);
     const auto T = static_cast<double>(setup.result.frames.n_frames);
+    if (T < 1) return fmt::format("{}, {} maps; reading tells their size", type, n_bins);
     return fmt::format("{}, {} maps of {} x {} frames, up to {} on disk",
                        type,
                        n_bins,
@@ -306,6 +308,8 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     result.raw = raw;
     result.started = utc_text(std::time(nullptr));
     result.host_name = host_name();
+    for (const std::string& note : options_without_effect(config))
+        Log::warning(note);
     setup.device = choose_device(device_of(config));
     result.device = setup.device.description;
     if (setup.device.kind == Device::Kind::cpu) {
@@ -361,6 +365,8 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     result.source = source->info();
     for (const std::string& warning : result.source.warnings)
         Log::warning(warning);
+    for (const std::string& note : options_without_effect(config, result.source))
+        Log::warning(raw + ": " + note);
     setup.read.rows = result.qmap.rows;
     setup.read.cols = result.qmap.cols;
 

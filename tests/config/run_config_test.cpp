@@ -154,6 +154,56 @@ TEST(RunConfig, ChecksBeforeAnyFileIsOpened) {
     }
 }
 
+TEST(RunConfig, OptionsThatNeedOrExcludeOthers) {
+    const auto with = [](auto change) {
+        RunConfig c = runnable();
+        change(c);
+        return c;
+    };
+    const auto refused = [&](auto change, const std::string& words) {
+        expect_refused(with(change), ExitCode::config, words);
+    };
+    refused([](auto& c) { c.follow_quiet_s = 5; }, "give --follow as well");
+    refused([](auto& c) { c.follow = c.series = true; }, "--series exclude each other");
+    refused(
+        [](auto& c) {
+            c.follow = true;
+            c.dataset = "/x";
+        },
+        "--dataset exclude each other");
+    refused(
+        [](auto& c) {
+            c.follow = true;
+            c.channel = "1";
+        },
+        "--channel exclude each other");
+    refused([](auto& c) { c.follow = c.save_G2 = true; }, "--save-G2 exclude each other");
+    for (const AnalysisType type :
+         {AnalysisType::twotime, AnalysisType::both, AnalysisType::twotime_multitau}) {
+        refused(
+            [&](auto& c) {
+                c.follow = true;
+                c.type = type;
+            },
+            "two-time");
+    }
+    refused(
+        [](auto& c) {
+            c.progress = "always";
+            c.log_format = "json";
+        },
+        "--log-format json");
+    EXPECT_NO_THROW(check_config(with([](auto& c) {
+        c.follow = true;
+        c.follow_quiet_s = 5;
+        c.progress = "always";
+    })));
+    EXPECT_NO_THROW(check_config(with([](auto& c) {
+        c.log_format = "json";
+        c.progress = "never";
+    })));
+}
+
 TEST(OptionText, NumbersReadBackAsTheyWere) {
     const OptionSpec any;
     for (const double value : {0.1, 1e-300, 1.0 / 3, 12345678901234567.0, -0.0, 5e-324}) {

@@ -147,7 +147,7 @@ TEST(Options, WrongCommandLines) {
     expect_refused({"-p", "-w"}, ExitCode::usage, "--prefix=-w");
     expect_refused({"-f", "0"}, ExitCode::usage, "at least 1 (frames)");
     expect_refused({"-f", "1.5"}, ExitCode::usage, "'1.5'");
-    expect_refused({"-i", "-3"}, ExitCode::usage, "at least -2");
+    expect_refused({"-i", "-4"}, ExitCode::usage, "at least -2");
     expect_refused({"-nf", "2"}, ExitCode::usage, "-nf '2'");
     expect_refused({"--overwrite=maybe"}, ExitCode::usage, "true or false");
     expect_refused({"-s", "sqmp"}, ExitCode::usage, "did you mean 'sqmap'");
@@ -159,6 +159,72 @@ TEST(Options, WrongCommandLines) {
     expect_refused(with_files({"--num-segments", "2"}), ExitCode::usage, "no counterpart");
     expect_refused(with_files({"--pbs-queue=x"}), ExitCode::usage, "xpcs-jobgen");
     expect_refused({""}, ExitCode::usage, "unexpected argument ''");
+}
+
+/// Every option of the production correlator (names as its public source has them, versions until
+/// mid-2026): read as it is, or refused with a word on what to do instead; and told in the
+/// documentation.
+TEST(Options, EveryOptionOfTheProductionCorrelatorHasItsPlace) {
+    struct Theirs {
+        std::vector<std::string> spellings;
+        const char* value;  ///< nullptr: a switch
+        bool taken;
+    };
+    const Theirs options[] = {{{"-r", "--raw"}, "x.bin", true},
+                              {{"-q", "--qmap"}, "x.hdf", true},
+                              {{"-o", "--output"}, "dir", true},
+                              {{"-s", "--smooth"}, "sqmap", true},
+                              {{"-i", "--gpu-id", "--gpu_id"}, "0", true},
+                              {{"-nf", "--normalize-frame"}, "0", true},
+                              {{"-b", "--begin-frame", "--begin_frame"}, "0", true},
+                              {{"-e", "--end-frame"}, "-1", true},
+                              {{"-f", "--stride-frame"}, "2", true},
+                              {{"-a", "--avg-frame"}, "2", true},
+                              {{"-t", "--type"}, "Both", true},
+                              {{"-d", "--dq-selection"}, "1,2,5-7", true},
+                              {{"-v", "--verbose"}, nullptr, true},
+                              {{"-G", "--save-G2", "--save_G2", "--save-g2"}, nullptr, true},
+                              {{"-n", "--dry-run", "--dryrun"}, nullptr, true},
+                              {{"-np", "--num-partial-g2"}, "3", true},
+                              {{"-p", "--prefix"}, "p", true},
+                              {{"-u", "--suffix"}, "s", true},
+                              {{"-w", "--overwrite"}, nullptr, true},
+                              {{"-c", "--config"}, "none.json", true},
+                              {{"--crop-ratio-threshold"}, "1.1", true},
+                              {{"--bin-time-s"}, "1e-6", true},
+                              {{"--run-config-path"}, "x.json", true},
+                              {{"--max-memory"}, "36", true},
+                              {{"--meta-fname"}, "m.hdf", true},
+                              {{"--num-segments"}, "2", false},
+                              {{"--pbs-queue"}, "XpcsLowQ", false},
+                              {{"--pbs-batch-size"}, "32", false},
+                              {{"--pbs-gpus"}, "4", false},
+                              {{"--batch-size", "--batch_size"}, "256", false},
+                              {{"--num-loaders"}, "16", false}};
+    std::ifstream file(XPCS_SOURCE_DIR "/docs/options.md");
+    std::string page{std::istreambuf_iterator<char>(file), {}};
+    page.erase(0, page.find("## From a `boost_corr` command line"));
+    for (const Theirs& option : options) {
+        EXPECT_THAT(page, HasSubstr("`" + option.spellings.front())) << "in docs/options.md";
+        for (const std::string& name : option.spellings) {
+            Args args{name};
+            if (option.value != nullptr) args.emplace_back(option.value);
+            if (!option.taken) {
+                expect_refused(args, ExitCode::usage, "has no counterpart here: ");
+                EXPECT_THROW(asks_for_help(args), Error) << name;  // what the program calls first
+                continue;
+            }
+            const bool file_is_missing = name == "-c" || name == "--config";
+            if (file_is_missing) {
+                expect_refused(args, ExitCode::no_input, "none.json");
+            } else {
+                EXPECT_NO_THROW(parse_options(args)) << name;
+            }
+        }
+    }
+    for (const Args& submit : {Args{"-i", "-3"}, Args{"-i-3"}, Args{"--gpu_id=-3"}}) {
+        expect_refused(submit, ExitCode::usage, "xpcs-jobgen");
+    }
 }
 
 TEST(Options, TypesOfCorrelation) {

@@ -6,9 +6,11 @@
 #include "host/log.hpp"
 #include "host/memory.hpp"
 #include "host/progress.hpp"
+#include "host/run_gathered.hpp"
 #include "host/stop.hpp"
 #include "host/text.hpp"
 #include "host/twotime_run.hpp"
+#include "kernels/error_estimates.hpp"
 #include "kernels/hot_pixels.hpp"
 #include "kernels/multitau.hpp"
 #include "kernels/reduce.hpp"
@@ -20,6 +22,7 @@
 #include <algorithm>
 #include <atomic>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -31,21 +34,6 @@ namespace {
 /// Above this fraction of frames without a count, normalising frames makes no sense.
 constexpr double most_empty_frames = 0.5;
 constexpr double few_counts_per_frame = 100;
-constexpr double hot_share = 0.1;
-constexpr double telling_saturation = 1e-4;
-
-/// What the passes over the file add up to.
-struct Gathered {
-    MultitauSums sums;
-    std::vector<std::uint64_t> frame_photons;  ///< [T] of the analysis frames
-    std::vector<std::uint8_t> excluded;        ///< [n_kept] pixels left out of everything
-    std::vector<std::uint8_t> masked_hot;      ///< [n_kept] of these, by --mask-hot; else empty
-    SeriesCounts series;
-    std::int64_t excluded_events = 0;  ///< on excluded pixels
-    SegmentPlan segments;
-    std::optional<BandWriter> bands;
-    bool first_pass = true;
-};
 
 class MultitauRun {
   public:
@@ -55,26 +43,30 @@ class MultitauRun {
 
   private:
     ReadResult read_tiles(std::int64_t first, std::int64_t end, bool keep);
+    std::int64_t frames_of(const ReadResult& read) const;
     void settle_frames(const ReadResult& read);
+    void check_partial() const;
+    void weigh_by_monitor();
     void note_counts(const ReadResult& read);
     void add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const;
+    /// By the frames' own means; a monitor is known beforehand.
     bool normalises() const {
-        return result_.config.normalize_frame && has_multitau(result_.config.type);
+        return result_.config.normalize_frame && has_multitau(result_.config.type) &&
+               setup_.monitor.values.empty();
     }
+    std::function<void(const PixelMeans&)> takes_pixels(int n_lags);
     void make_weights();
     void exclude_overflow(const ReadResult& read);
     void exclude_hot(const std::vector<std::uint64_t>& photons);
     template <class Visit>
     void for_each_range(const Visit& visit);
     void survey();
+    MultitauSums sums_of(const PixelSeries& series, const MultitauRequest& request);
     void correlate(const ReadResult& read);
     void gather(MultitauSums&& sums, std::chrono::steady_clock::time_point start);
     void two_times(const PixelSeries* series);
     void passes();
     void finish();
-    void judge_counts();
-    void report_hot_pixels();
-    void unmask_in_qmap();
 
     RunSetup& setup_;
     RunResult& result_;
@@ -103,6 +95,21 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     return read;
 }
 
+/// The frames of the file. Where it does not state their number, a monitor does: it also has the
+/// frames without photons at the end.
+std::int64_t MultitauRun::frames_of(const ReadResult& read) const {
+    const Monitor& monitor = setup_.monitor;
+    RunConfig config = result_.config;
+    const auto values = static_cast<std::int64_t>(monitor.values.size());
+    if (result_.source.sparse && config.n_frames == 0 &&
+        values >= frames_seen(result_.source, read.decode.last_frame)) {
+        config.n_frames = values;
+    }
+    const std::int64_t n = frames_in_file(config, result_.source, read.decode.last_frame);
+    if (values > 0) require_length(monitor, n, result_.raw);
+    return n;
+}
+
 /// After the first pass the number of frames in the file is known.
 void MultitauRun::settle_frames(const ReadResult& read) {
     const RunConfig& c = result_.config;
@@ -110,12 +117,14 @@ void MultitauRun::settle_frames(const ReadResult& read) {
         throw Error(ExitCode::data, result_.raw + ": no events");
     }
     result_.frame_times = read.times;
-    const std::int64_t n = frames_in_file(c, result_.source, read.decode.last_frame);
+    const std::int64_t n = frames_of(read);
     result_.frames = select_frames(n, c.begin_frame, c.end_frame, c.stride_frame, c.avg_frame);
     map_ = {result_.frames.begin,
             result_.frames.stride,
             result_.frames.average,
             result_.frames.n_frames};
+    check_partial();
+    if (!setup_.monitor.values.empty()) weigh_by_monitor();
     all_.frame_photons.assign(static_cast<std::size_t>(map_.n_frames), 0);
     all_.excluded.assign(static_cast<std::size_t>(setup_.partition.n_kept()), 0);
     all_.segments =
@@ -125,6 +134,27 @@ void MultitauRun::settle_frames(const ReadResult& read) {
                                  "out below 10 frames",
                                  result_.raw,
                                  map_.n_frames));
+    }
+}
+
+void MultitauRun::check_partial() const {
+    const std::int64_t n = result_.config.num_partial_g2;
+    if (!has_multitau(result_.config.type) || n <= map_.n_frames / 2) return;
+    throw Error(ExitCode::config,
+                fmt::format("{}: -np {} slices of {} frames; a slice needs at least 2 frames",
+                            result_.raw,
+                            n,
+                            map_.n_frames));
+}
+
+void MultitauRun::weigh_by_monitor() {
+    weights_ = monitor_weights(setup_.monitor, result_.frames);
+    const auto left_out = std::count(weights_->weight.begin(), weights_->weight.end(), 0.0);
+    result_.counts.excluded_frames = left_out;
+    if (left_out > 0) {
+        Log::warning(fmt::format("{}: {} frames are left out of every average (0 in the monitor)",
+                                 result_.raw,
+                                 left_out));
     }
 }
 
@@ -155,8 +185,10 @@ void MultitauRun::make_weights() {
     const auto empty = static_cast<std::int64_t>(
         std::count(normalising_photons_.begin(), normalising_photons_.end(), 0U));
     const auto n = static_cast<double>(map_.n_frames);
-    const double photons = static_cast<double>(std::accumulate(
-        normalising_photons_.begin(), normalising_photons_.end(), std::uint64_t{0}));
+    const double photons =
+        static_cast<double>(std::accumulate(
+            normalising_photons_.begin(), normalising_photons_.end(), std::uint64_t{0})) /
+        static_cast<double>(result_.source.sample_scale);
     result_.counts.excluded_frames = empty;
     if (photons > 0 && static_cast<double>(empty) > most_empty_frames * n) {
         throw Error(ExitCode::config,
@@ -191,7 +223,8 @@ void MultitauRun::exclude_overflow(const ReadResult& read) {
 
 void MultitauRun::exclude_hot(const std::vector<std::uint64_t>& photons) {
     all_.masked_hot.assign(all_.excluded.size(), 0);
-    for (const std::uint32_t slot : find_hot_pixels(setup_.partition, photons, all_.excluded)) {
+    for (const std::uint32_t slot : find_hot_pixels(
+             setup_.partition, counts_of(photons, result_.source.sample_scale), all_.excluded)) {
         all_.excluded[slot] = all_.masked_hot[slot] = 1;
     }
 }
@@ -237,6 +270,39 @@ void MultitauRun::survey() {
     make_weights();
 }
 
+/// What -G and --errors do with the sums of every pixel; empty if neither is asked for.
+std::function<void(const PixelMeans&)> MultitauRun::takes_pixels(int n_lags) {
+    const RunConfig& config = result_.config;
+    if (config.save_G2 && !all_.bands) {
+        all_.bands.emplace(
+            file_->unnormalized(n_lags, setup_.partition.rows, setup_.partition.cols),
+            setup_.partition,
+            n_lags,
+            map_.average * result_.source.sample_scale);
+    }
+    if (config.errors && !all_.moments) all_.moments.emplace(setup_.partition, n_lags);
+    if (!all_.bands && !all_.moments) return {};
+    return
+        [this, scale = static_cast<double>(result_.source.sample_scale)](const PixelMeans& means) {
+            if (all_.moments) all_.moments->add(means, all_.excluded, scale);
+            if (all_.bands) all_.bands->add(means);
+        };
+}
+
+/// A device that was not asked for by name may prove too small; the CPU takes over, unless results
+/// of pixels have gone out already.
+MultitauSums MultitauRun::sums_of(const PixelSeries& series, const MultitauRequest& request) {
+    try {
+        return multitau(series, request, setup_.device);
+    } catch (const DeviceOutOfMemory& error) {
+        if (device_of(result_.config) != "auto" || request.pixel_means) throw;
+        Log::warning(fmt::format("{}: {}; going on with the CPU", result_.raw, error.what()));
+        setup_.device = choose_device("cpu");
+        result_.device += ", out of memory; " + setup_.device.description;
+        return multitau(series, request, setup_.device);
+    }
+}
+
 void MultitauRun::correlate(const ReadResult& read) {
     const auto start = std::chrono::steady_clock::now();
     const RunConfig& config = result_.config;
@@ -250,21 +316,12 @@ void MultitauRun::correlate(const ReadResult& read) {
     request.weights = weights_ ? &*weights_ : nullptr;
     request.excluded = &all_.excluded;
     request.n_partial = static_cast<int>(config.num_partial_g2);
+    request.partial_cumulative = config.partial == "cumulative";
     request.n_segments = all_.segments.n_segments;
     request.segment_frames = all_.segments.frames;
     request.threads = config.threads;
     if (result_.engine == "dense") request.dense_neighbours = 1e-9;
-    if (config.save_G2) {
-        if (!all_.bands) {
-            const int n_lags = make_lag_ladder(map_.n_frames).n_lags();
-            all_.bands.emplace(
-                file_->unnormalized(n_lags, setup_.partition.rows, setup_.partition.cols),
-                setup_.partition,
-                n_lags,
-                map_.average);
-        }
-        request.pixel_means = [&](const PixelMeans& means) { all_.bands->add(means); };
-    }
+    request.pixel_means = takes_pixels(make_lag_ladder(map_.n_frames).n_lags());
     Progress progress("correlating", config.progress);
     std::atomic<std::int64_t> pixels{0};
     const auto n_kept = static_cast<double>(setup_.partition.n_kept());
@@ -272,7 +329,7 @@ void MultitauRun::correlate(const ReadResult& read) {
         throw_if_stopped();
         progress.set_fraction(static_cast<double>(pixels += n) / n_kept);
     };
-    gather(multitau(read.series, request, setup_.device), start);
+    gather(sums_of(read.series, request), start);
 }
 
 void MultitauRun::gather(MultitauSums&& sums, std::chrono::steady_clock::time_point start) {
@@ -350,195 +407,34 @@ void MultitauRun::finish() {
     if (has_multitau(result_.config.type)) {
         result_.one_time = reduce(all_.sums.whole, partition);
     }
+    if (all_.moments) {
+        result_.errors = estimate_errors(all_.sums.whole, partition, *all_.moments);
+    }
     if (result_.config.num_partial_g2 > 0 && has_multitau(result_.config.type)) {
         result_.partial = reduce_partial(all_.sums, partition);
     }
-    result_.scattering = make_scattering(
-        partition, all_.sums, all_.frame_photons, all_.segments, result_.frames.average);
+    result_.scattering = make_scattering(partition,
+                                         all_.sums,
+                                         all_.frame_photons,
+                                         all_.segments,
+                                         result_.frames.average * result_.source.sample_scale);
     result_.pixels_per_static = all_.sums.whole.n_pixels;
     result_.pixels_per_dynamic.assign(partition.n_dynamic, 0);
     for (std::size_t s = 0; s < result_.pixels_per_static.size(); ++s) {
         const std::uint32_t d = partition.dynamic_of_static[s];
         if (d != Partition::not_kept) result_.pixels_per_dynamic[d] += result_.pixels_per_static[s];
     }
-    judge_counts();
-    report_hot_pixels();
-    if (!all_.masked_hot.empty()) unmask_in_qmap();
+    judge_counts(setup_, all_);
+    report_hot_pixels(setup_, all_);
+    if (!all_.masked_hot.empty()) unmask_in_qmap(setup_, all_);
     result_.finished = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
     result_.peak_memory_bytes = peak_memory_bytes();
-}
-
-void MultitauRun::judge_counts() {
-    RunCounts& counts = result_.counts;
-    const SeriesCounts& series = all_.series;
-    const std::uint64_t photons = std::accumulate(
-        all_.sums.pixel_photons.begin(), all_.sums.pixel_photons.end(), std::uint64_t{0});
-    counts.photons_kept = static_cast<std::int64_t>(photons);
-    counts.events_kept = setup_.read.dense_rows ? series.events - all_.excluded_events
-                                                : all_.sums.events_used - series.split_records;
-    counts.events_masked = series.masked + all_.excluded_events;
-    counts.events_outside_frames = series.outside_frames;
-    if (!setup_.read.dense_rows) {
-        counts.events_outside_frames +=
-            series.events + series.split_records - all_.sums.events_used - all_.excluded_events;
-    }
-    counts.duplicates = all_.sums.duplicates - series.split_records;
-    counts.trailing_bytes = result_.source.trailing_bytes;
-    counts.overflow_samples = series.overflow_samples;
-    counts.masked_hot_pixels = std::count(all_.masked_hot.begin(), all_.masked_hot.end(), 1);
-    counts.overflow_pixels =
-        std::count(all_.excluded.begin(), all_.excluded.end(), 1) - counts.masked_hot_pixels;
-    counts.empty_frames = std::count(all_.frame_photons.begin(), all_.frame_photons.end(), 0U);
-    counts.no_signal = photons == 0;
-    const double samples = static_cast<double>(setup_.partition.n_kept()) *
-                           static_cast<double>(result_.frames.raw_frames_used);
-    counts.occupancy = samples > 0 ? static_cast<double>(counts.events_kept) / samples : 0;
-
-    const std::string& raw = result_.raw;
-    if (counts.no_signal) Log::warning(raw + ": no photon on the kept pixels; all g2 are NaN");
-    if (counts.overflow_samples > 0) {
-        Log::warning(fmt::format(
-            "{}: {} samples without data (all ones){}",
-            raw,
-            counts.overflow_samples,
-            counts.overflow_pixels > 0
-                ? fmt::format("; {} pixels are left out of the whole run", counts.overflow_pixels)
-                : std::string("; left out frame by frame")));
-    }
-    if (!result_.source.sparse) return;
-    const DecodeCounts& decode = counts.decode;
-    if (counts.occupancy > 0.03) {
-        Log::warning(
-            fmt::format("{}: occupancy {:.3g}; above 0.03 dense frames are the smaller file",
-                        raw,
-                        counts.occupancy));
-    }
-    if (decode.out_of_order > 0) {
-        Log::warning(
-            fmt::format("{}: {} records out of frame order, sorted", raw, decode.out_of_order));
-    }
-    if (decode.zero_count > 0) {
-        Log::info(fmt::format("{}: {} records of count 0 dropped", raw, decode.zero_count));
-    }
-    if (decode.before_start > 0) {
-        Log::warning(fmt::format(
-            "{}: {} hits before the start of the run dropped", raw, decode.before_start));
-    }
-    if (decode.bad_index > 0) {
-        Log::warning(fmt::format("{}: {} records beyond the detector dropped (--drop-bad-index)",
-                                 raw,
-                                 decode.bad_index));
-    }
-    if (decode.counter_wraps > 0) {
-        Log::info(fmt::format("{}: the frame counter wrapped {} times", raw, decode.counter_wraps));
-    }
-    if (counts.duplicates * 100 > counts.events_kept) {
-        Log::warning(fmt::format(
-            "{}: {} records share pixel and frame with another (summed)", raw, counts.duplicates));
-    }
-    const std::pair<int, std::int64_t> maxima[] = {{3, decode.at_maximum_3},
-                                                   {15, decode.at_maximum_15},
-                                                   {255, decode.at_maximum_255},
-                                                   {4095, decode.at_maximum_4095}};
-    for (const auto& [level, events] : maxima) {
-        if (decode.largest_count != level || decode.records == 0) continue;
-        counts.saturation_level = level;
-        counts.saturated_fraction =
-            static_cast<double>(events) / static_cast<double>(decode.records);
-        // A handful of photons more than the rest is what Poisson statistics gives.
-        const std::string text = fmt::format(
-            "{}: {:.3g} of the events have the largest count {}; the counter may saturate there",
-            raw,
-            counts.saturated_fraction,
-            level);
-        if (counts.saturated_fraction > telling_saturation) {
-            Log::warning(text);
-        } else {
-            Log::info(text);
-        }
-    }
-}
-
-/// Outliers of their static bin, and the dynamic bins that one pixel dominates.
-void MultitauRun::report_hot_pixels() {
-    const Partition& partition = setup_.partition;
-    const std::vector<std::uint64_t>& photons = all_.sums.pixel_photons;
-    if (const std::int64_t masked = result_.counts.masked_hot_pixels; masked > 0) {
-        Log::info(fmt::format("{}: {} hot pixels masked (--mask-hot)", result_.raw, masked));
-    }
-    std::vector<std::uint64_t> bins(partition.n_dynamic, 0);
-    for (std::size_t k = 0; k < photons.size(); ++k) {
-        bins[partition.dynamic_bin(static_cast<std::int64_t>(k))] += photons[k];
-    }
-    std::vector<std::uint32_t> dominated;
-    for (const std::uint32_t slot : find_hot_pixels(partition, photons, all_.excluded)) {
-        const std::uint32_t bin = partition.dynamic_bin(slot);
-        const std::int64_t pixel = partition.pixel[slot];
-        const double share = static_cast<double>(photons[slot]) / static_cast<double>(bins[bin]);
-        result_.hot_pixels.push_back({pixel / partition.cols,
-                                      pixel % partition.cols,
-                                      static_cast<std::int64_t>(photons[slot]),
-                                      result_.label_of_static[partition.static_bin[slot]],
-                                      bin + 1,
-                                      share});
-        if (share > hot_share) dominated.push_back(bin + 1);
-    }
-    if (result_.hot_pixels.empty()) return;
-    const HotPixel& hottest =
-        *std::max_element(result_.hot_pixels.begin(),
-                          result_.hot_pixels.end(),
-                          [](const auto& a, const auto& b) { return a.photons < b.photons; });
-    Log::warning(fmt::format("{}: {} hot pixels, the hottest at row {} column {} with {} photons; "
-                             "--mask-hot leaves them out",
-                             result_.raw,
-                             result_.hot_pixels.size(),
-                             hottest.row,
-                             hottest.col,
-                             hottest.photons));
-    if (dominated.empty()) return;
-    std::sort(dominated.begin(), dominated.end());
-    dominated.erase(std::unique(dominated.begin(), dominated.end()), dominated.end());
-    Log::warning(
-        fmt::format("{}: one pixel holds more than {:.0f} % of the counts in dynamic bin {}",
-                    result_.raw,
-                    100 * hot_share,
-                    fmt::join(dominated, ", ")));
-}
-
-/// The q-map in the result is the one that was used: without the pixels that --mask-hot took out.
-void MultitauRun::unmask_in_qmap() {
-    for (std::size_t slot = 0; slot < all_.masked_hot.size(); ++slot) {
-        if (all_.masked_hot[slot] == 0) continue;
-        const std::uint32_t pixel = setup_.partition.pixel[slot];
-        result_.qmap.mask[pixel] = 0;
-        result_.qmap.dynamic_roi_map[pixel] = 0;
-        result_.qmap.static_roi_map[pixel] = 0;
-    }
 }
 
 }  // namespace
 
 void run_multitau(RunSetup& setup, ResultFile* file) {
     MultitauRun(setup, file).run();
-}
-
-std::string run_report(const RunResult& result) {
-    double total = 0;
-    for (const auto& stage : result.stage_s)
-        total += stage.second;
-    const RunCounts& counts = result.counts;
-    return fmt::format("{}: {} events ({} photons) kept, {} masked, {} outside the frames, {} "
-                       "duplicates; {} frames, occupancy {:.3g}; {:.2f} s, {}",
-                       printable(result.raw),
-                       counts.events_kept,
-                       counts.photons_kept,
-                       counts.events_masked,
-                       counts.events_outside_frames,
-                       counts.duplicates,
-                       result.frames.n_frames,
-                       counts.occupancy,
-                       total,
-                       gib_text(static_cast<double>(result.peak_memory_bytes)));
 }
 
 }  // namespace xpcs

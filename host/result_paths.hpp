@@ -61,6 +61,12 @@ inline constexpr ResultPath delay_time{
     "/xpcs/multitau/delay_time", "n_tau", "f64", "s", "lag in seconds; NaN if no frame time"};
 inline constexpr ResultPath n_pairs{
     "/xpcs/multitau/n_pairs", "n_tau", "i64", "", "pairs of blocks averaged over"};
+inline constexpr ResultPath n_pairs_used{
+    "/xpcs/multitau/n_pairs_used",
+    "n_tau",
+    "f64",
+    "",
+    "the same less the pairs of frames left out by normalisation; parts of blocks count as parts"};
 inline constexpr ResultPath level{
     "/xpcs/multitau/level", "n_tau", "i32", "", "level: blocks of 2^level frames"};
 inline constexpr ResultPath n_pixels{
@@ -82,12 +88,30 @@ inline constexpr ResultPath g2_err{"/xpcs/multitau/normalized_g2_err",
                                    "",
                                    "standard deviation over pixels / sqrt(number of pixels)",
                                    Needed::multitau};
+inline constexpr ResultPath g2_err_static{
+    "/xpcs/multitau/g2_err_static_scatter",
+    "n_tau,n_dq",
+    "f32",
+    "",
+    "standard deviation of g2 over the static bins / sqrt(their number); NaN below 5 bins"};
+inline constexpr ResultPath g2_err_delta{
+    "/xpcs/multitau/g2_err_delta",
+    "n_tau,n_dq",
+    "f32",
+    "",
+    "linearised error of the ratio of means over the pixels of each static bin"};
+inline constexpr ResultPath g2_err_shot{"/xpcs/multitau/g2_err_shot_noise",
+                                        "n_tau,n_dq",
+                                        "f32",
+                                        "",
+                                        "what independent Poisson counts alone would give"};
 inline constexpr ResultPath g2_partial{
     "/xpcs/multitau/normalized_g2_partial",
     "n_seg,n_tau,n_dq",
     "f32",
     "",
-    "g2 of consecutive slices of the run; NaN where a slice is too short"};
+    "g2 of consecutive slices of the run, or up to the end of each (attribute kind: slices, "
+    "cumulative); NaN where a slice is too short"};
 inline constexpr ResultPath g2_partial_err{"/xpcs/multitau/normalized_g2_partial_err",
                                            "n_seg,n_tau,n_dq",
                                            "f32",
@@ -389,11 +413,15 @@ inline constexpr std::array all{entry,
                                 delay_list,
                                 delay_time,
                                 n_pairs,
+                                n_pairs_used,
                                 level,
                                 n_pixels,
                                 bin_index,
                                 g2,
                                 g2_err,
+                                g2_err_static,
+                                g2_err_delta,
+                                g2_err_shot,
                                 g2_partial,
                                 g2_partial_err,
                                 g2_partial_labels,
@@ -488,6 +516,7 @@ inline constexpr const char* attribute_complete = "complete";
 inline constexpr const char* attribute_units = "units";
 inline constexpr const char* attribute_description = "description";
 inline constexpr const char* attribute_slots = "slots";
+inline constexpr const char* attribute_kind = "kind";  ///< of normalized_g2_partial
 inline constexpr const char* slots_of_unnormalized_G2 = "G2,IF,IP";
 inline constexpr const char* program_name = "xpcs-corr";
 inline constexpr const char* result_ending = "_results";

@@ -42,14 +42,27 @@ void write_lags(hid_t file, const RunResult& result) {
     put(file, rp::delay_list, frames);
     put(file, rp::delay_time, seconds);
     put(file, rp::n_pairs, pairs);
+    put(file, rp::n_pairs_used, result.one_time.pairs);
     put(file, rp::level, levels);
 }
 
-void write_partial(hid_t file, const PartialG2& partial, std::size_t n_lags, std::size_t n_bins) {
+void write_errors(hid_t file, const ErrorEstimates& errors, const h5::Shape& shape) {
+    put(file, rp::g2_err_static, to_float(errors.static_scatter), shape);
+    put(file, rp::g2_err_delta, to_float(errors.delta), shape);
+    put(file, rp::g2_err_shot, to_float(errors.shot_noise), shape);
+}
+
+void write_partial(hid_t file,
+                   const PartialG2& partial,
+                   const std::string& kind,
+                   std::size_t n_lags,
+                   std::size_t n_bins) {
     const std::size_t n_segments = partial.end_frame.size();
     const h5::Shape shape{n_segments, n_lags, n_bins};
     require_size("partial g2", partial.g2.size(), n_segments * n_lags * n_bins);
     put(file, rp::g2_partial, to_float(partial.g2), shape);
+    const h5::Dataset dataset = h5::open_dataset(file, rp::g2_partial.path);
+    h5::write_attribute(dataset.id(), rp::attribute_kind, kind);
     put(file, rp::g2_partial_err, to_float(partial.g2_err), shape);
     put(file,
         rp::g2_partial_labels,
@@ -120,13 +133,14 @@ void write_multitau(hid_t file, const RunResult& result) {
     write_lags(file, result);
     put(file, rp::g2, to_float(one_time.g2), {n_lags, n_bins});
     put(file, rp::g2_err, to_float(one_time.g2_err), {n_lags, n_bins});
+    if (result.errors) write_errors(file, *result.errors, {n_lags, n_bins});
     put(file, rp::n_pixels, result.pixels_per_dynamic);
     const auto& natural = result.qmap.dynamic_index_mapping;
     put(file, rp::bin_index, std::vector<std::int32_t>(natural.begin(), natural.end()));
     put(file, rp::static_without_signal, one_time.static_without_signal);
     put(file, rp::pixels_without_signal, one_time.pixels_without_signal);
     if (result.partial) {
-        write_partial(file, *result.partial, n_lags, n_bins);
+        write_partial(file, *result.partial, result.config.partial, n_lags, n_bins);
     }
 }
 

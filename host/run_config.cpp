@@ -158,11 +158,27 @@ void add_analysis(Rows& rows) {
                                   .is(ValueKind::boolean)
                                   .says("Divide each frame by its intensity."),
                               &C::normalize_frame));
+    rows.push_back(option_row(Row(g, "monitor", "", "FILE")
+                                  .says("Divide each frame by this instead of its own intensity, "
+                                        "whatever -nf says: a text file with one number per frame "
+                                        "of the raw file, FILE:/PATH in an HDF5 file, or /PATH in "
+                                        "the metadata file. 0 leaves the frame out."),
+                              &C::monitor));
+    rows.push_back(option_row(Row(g, "errors", "", "")
+                                  .is(ValueKind::flag)
+                                  .says("Also store the scatter over static bins, the delta "
+                                        "method and the shot noise as errors of g2."),
+                              &C::errors));
     rows.push_back(option_row(Row(g, "num-partial-g2", "np", "N")
                                   .from(0)
                                   .says("Also correlate N consecutive slices of the run, each on "
                                         "its own; 0 = none."),
                               &C::num_partial_g2));
+    rows.push_back(option_row(Row(g, "partial", "", "KIND")
+                                  .one_of({"slices", "cumulative"})
+                                  .says("The curves of -np: of N slices, or of the frames from the "
+                                        "first to the end of each slice."),
+                              &C::partial));
     rows.push_back(option_row(Row(g, "dq-selection", "d", "LIST")
                                   .says("Dynamic bins of the two-time analysis, e.g. 1,2,5-7."),
                               &C::dq_selection));
@@ -206,6 +222,28 @@ void add_detector(Rows& rows) {
          &C::mask_hot,
          "Leave hot pixels (outliers of their static bin, docs/numerics.md) out of everything; "
          "the q-map in the result then lacks them and has a hash of its own.");
+    rows.push_back(option_row(Row(g, "dark", "", "FILE")
+                                  .says("Subtract the mean of the frames of this file from every "
+                                        "frame (integrating detectors)."),
+                              &C::dark));
+    rows.push_back(option_row(Row(g, "dark-frames", "", "FIRST:END")
+                                  .says("Dark frames: of the --dark file, or of the raw file where "
+                                        "there is none. END is exclusive."),
+                              &C::dark_frames));
+    rows.push_back(option_row(Row(g, "flat", "", "FILE:/PATH")
+                                  .says("Multiply every pixel with its value in this dataset."),
+                              &C::flat));
+    rows.push_back(
+        option_row(Row(g, "lld", "", "COUNTS")
+                       .in("counts")
+                       .from(0)
+                       .says("Samples not above this, after the dark, are 0 (lower level)."),
+                   &C::lld));
+    rows.push_back(option_row(Row(g, "sigma", "", "N")
+                                  .from(0)
+                                  .says("Add N standard deviations of the pixel's dark frames to "
+                                        "--lld."),
+                              &C::sigma));
     flag("drop-bad-index",
          &C::drop_bad_index,
          "Drop and count records beyond the last pixel instead of refusing the file.");
@@ -352,6 +390,47 @@ void check_reports(const RunConfig& c) {
     }
 }
 
+void check_analysis(const RunConfig& c) {
+    if (c.partial != "slices" && c.num_partial_g2 == 0) {
+        impossible("--partial " + c.partial + " says which curves -np makes; give -np N as well");
+    }
+    const auto needs_multitau = [&](const char* option) {
+        impossible(std::string(option) + " belongs to the multi-tau analysis; -t " +
+                   to_string(c.type) + " has none");
+    };
+    if (!c.monitor.empty() && !has_multitau(c.type)) needs_multitau("--monitor");
+    if (c.errors && !has_multitau(c.type)) needs_multitau("--errors");
+    const bool in_metadata =
+        c.monitor.starts_with('/') && c.monitor.find(":/") == std::string::npos;
+    if (c.raw.size() > 1 && !c.series && !c.monitor.empty() && !in_metadata) {
+        impossible("--monitor '" + printable(c.monitor, 120) + "' belongs to one run, but " +
+                   std::to_string(c.raw.size()) + " raw files are given");
+    }
+    if (c.follow && !c.monitor.empty()) {
+        impossible("--follow and --monitor exclude each other: the values must be there before "
+                   "the frames");
+    }
+}
+
+void check_correction(const RunConfig& c) {
+    parse_dark_frames(c.dark_frames);
+    if (c.sigma > 0 && c.dark.empty() && c.dark_frames.empty()) {
+        impossible("--sigma counts standard deviations of dark frames; give --dark or "
+                   "--dark-frames");
+    }
+    const auto colon = c.flat.rfind(":/");
+    if (!c.flat.empty() && (colon == std::string::npos || colon == 0)) {
+        usage("--flat '" + printable(c.flat, 120) + "': FILE:/PATH of a dataset expected");
+    }
+    if (c.follow && corrects_frames(c)) {
+        impossible("--follow reads events; --dark, --flat, --lld and --sigma need frames");
+    }
+    if (c.engine == EngineChoice::sparse && corrects_frames(c)) {
+        impossible("--engine sparse and a dark or flat correction exclude each other: corrected "
+                   "frames are dense");
+    }
+}
+
 void check_name_part(const char* option, const std::string& text) {
     if (text.find('/') != std::string::npos || text.find('\0') != std::string::npos) {
         usage(std::string(option) + " '" + printable(text, 120) +
@@ -470,6 +549,31 @@ std::vector<std::int64_t> parse_dq_selection(const std::string& text) {
     return {labels.begin(), labels.end()};
 }
 
+bool corrects_frames(const RunConfig& config) {
+    return !config.dark.empty() || !config.dark_frames.empty() || !config.flat.empty() ||
+           config.lld > 0;
+}
+
+FrameSpan parse_dark_frames(const std::string& text) {
+    FrameSpan span;
+    if (text.empty()) return span;
+    const auto colon = text.find(':');
+    const auto number = [&](std::string_view word) {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+        const bool good = all_digits(word) && error == std::errc();
+        return good ? value : std::int64_t{-1};
+    };
+    const std::string_view all = text;
+    span.first = colon == std::string::npos ? -1 : number(all.substr(0, colon));
+    span.end = colon == std::string::npos ? -1 : number(all.substr(colon + 1));
+    if (span.first < 0 || span.end <= span.first) {
+        usage("--dark-frames '" + printable(text, 120) +
+              "': FIRST:END expected, from 0, END exclusive and above FIRST");
+    }
+    return span;
+}
+
 void check_config(const RunConfig& config) {
     if (config.raw.empty()) {
         usage("no raw file: give one with -r FILE");
@@ -500,6 +604,8 @@ void check_config(const RunConfig& config) {
                    "file, which comes last");
     }
     check_reports(config);
+    check_analysis(config);
+    check_correction(config);
     if (config.no_metadata && !config.metadata.empty()) {
         impossible("--no-metadata and --metadata '" + printable(config.metadata, 120) +
                    "' exclude each other");

@@ -60,6 +60,14 @@ struct RunConfig {
     bool split_static = false;                ///< --split-static
     bool strict = false;                      ///< --strict: trailing bytes are an error
     bool mask_hot = false;                    ///< --mask-hot
+    std::string partial = "slices";           ///< --partial slices | cumulative: curves of -np
+    std::string monitor;                      ///< --monitor FILE | FILE:/PATH | /PATH (metadata)
+    bool errors = false;                      ///< --errors
+    std::string dark;                         ///< --dark FILE
+    std::string dark_frames;                  ///< --dark-frames FIRST:END, "" = all of --dark
+    std::string flat;                         ///< --flat FILE:/PATH
+    double lld = 0;                           ///< --lld
+    double sigma = 0;                         ///< --sigma
     bool drop_bad_index = false;              ///< --drop-bad-index
     bool allow_missing_module = false;        ///< --allow-missing-module (3M)
     bool allow_truncated = false;             ///< --allow-truncated (IMM)
@@ -90,6 +98,15 @@ std::string device_of(const RunConfig& config);
 /// Dynamic labels of a selection like "1,2,5-7", ascending, each once; empty for "all". Throws
 /// Error (usage).
 std::vector<std::int64_t> parse_dq_selection(const std::string& text);
+
+/// FIRST:END of --dark-frames, END exclusive; end 0 for "". Throws Error (usage).
+struct FrameSpan {
+    std::int64_t first = 0, end = 0;
+};
+FrameSpan parse_dark_frames(const std::string& text);
+
+/// Whether dark frames, a flat field or a threshold change the samples.
+bool corrects_frames(const RunConfig& config);
 
 /// Whether the type has a multi-tau part, and a two-time part with maps.
 bool has_multitau(AnalysisType type);

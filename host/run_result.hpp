@@ -6,6 +6,7 @@
 #include "host/qmap.hpp"
 #include "host/readers/frame_source.hpp"
 #include "host/run_config.hpp"
+#include "kernels/error_estimates.hpp"
 #include "kernels/results.hpp"
 #include "kernels/twotime_multitau.hpp"
 
@@ -114,6 +115,7 @@ struct RunResult {
     std::vector<std::int64_t> pixels_per_dynamic;  ///< [n_dynamic]
     OneTime one_time;
     std::optional<PartialG2> partial;
+    std::optional<ErrorEstimates> errors;  ///< with --errors
     std::optional<TwotimeTable> two_time;
     std::optional<BandTable> band;
     Scattering scattering;

@@ -6,6 +6,7 @@
 #include "host/file_facts.hpp"
 #include "host/log.hpp"
 #include "host/memory.hpp"
+#include "host/readers/corrected.hpp"
 #include "host/readers/raw_file.hpp"
 #include "host/result_file.hpp"
 #include "host/stop.hpp"
@@ -118,7 +119,9 @@ double fixed_bytes(const RunSetup& setup, int threads) {
     const double pixels = static_cast<double>(setup.partition.slot.size());
     const double sums = 61.0 * 3 * 24 * setup.partition.n_static * threads;
     const double blocks = setup.result.source.sparse ? 8e6 : 100e6;
-    return 32 * pixels + sums + 2 * blocks * threads + 30e6;
+    const double moments =
+        setup.result.config.errors ? 61.0 * 12 * 8 * setup.partition.n_static + 30e6 : 0.0;
+    return 32 * pixels + sums + moments + 2 * blocks * threads + 30e6;
 }
 
 struct Estimate {
@@ -139,7 +142,7 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
     const double samples = static_cast<double>(setup.partition.n_kept()) *
                            static_cast<double>(setup.result.frames.end - setup.result.frames.begin);
     const bool dense = config.engine == EngineChoice::automatic
-                           ? probe.occupancy > dense_occupancy
+                           ? corrects_frames(config) || probe.occupancy > dense_occupancy
                            : config.engine == EngineChoice::dense;
     setup.read.dense_rows = dense;
     return {dense ? "dense" : "sparse",
@@ -222,6 +225,21 @@ void fill_plan(const RunConfig& config, RunSetup& setup) {
     plan.device = result.device;
     plan.output = planned_result_path(config, setup.base);
     plan.warnings = Log::warnings();
+}
+
+/// The values of --monitor; their number is checked as early as that of the frames is known.
+void read_monitor(const RunConfig& config, RunSetup& setup) {
+    const RunResult& result = setup.result;
+    setup.monitor = load_monitor(config.monitor, result.metadata.file);
+    const bool of_run = setup.monitor.file == result.metadata.file;
+    if (config.raw.size() > 1 && !config.series && !of_run) {
+        throw Error(ExitCode::config,
+                    fmt::format("--monitor '{}' belongs to one run, but {} raw files are given",
+                                printable(config.monitor, 120),
+                                config.raw.size()));
+    }
+    const std::int64_t n = result.source.n_frames > 0 ? result.source.n_frames : config.n_frames;
+    if (n > 0) require_length(setup.monitor, n, result.raw);
 }
 
 /// Frame selection as far as it is known before reading.
@@ -356,6 +374,7 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
         setup.base = result_base(result.metadata.file.empty() ? raw : result.metadata.file);
         result.frame_time_s = frame_time_of(config, result.source, result.metadata);
     }
+    if (!config.monitor.empty()) read_monitor(config, setup);
 
     result.qmap = load_qmap(config.qmap);
     if (config.transpose_qmap) transpose(result.qmap);
@@ -370,6 +389,11 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     setup.read.rows = result.qmap.rows;
     setup.read.cols = result.qmap.cols;
 
+    if (corrects_frames(config)) {
+        setup.read.source.correction = load_correction(
+            config, raw, setup.read.source, result.source, result.qmap.rows, result.qmap.cols);
+        result.source.sample_scale = FrameCorrection::scale;
+    }
     QMapPartition made = partition_of(result.qmap, result.source.gap, config.split_static);
     setup.partition = std::move(made.partition);
     result.partition_report = std::move(made.report);
@@ -381,6 +405,9 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     std::vector<std::string> inputs = result.source.files;
     inputs.push_back(config.qmap);
     inputs.push_back(result.metadata.file);
+    if (setup.monitor.file != result.metadata.file) inputs.push_back(setup.monitor.file);
+    inputs.push_back(config.dark);
+    inputs.push_back(config.flat.substr(0, config.flat.rfind(":/")));
     result.inputs = stat_inputs(inputs);
     if (!config.dry_run) prepare_output_directory(config.output);
     plan_memory(config, setup);

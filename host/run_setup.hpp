@@ -2,6 +2,7 @@
 // Before the data: input files, q-map, frames, device, engine and memory of one run.
 #pragma once
 
+#include "host/monitor.hpp"
 #include "host/plan.hpp"
 #include "host/run_result.hpp"
 #include "host/series_reader.hpp"
@@ -34,6 +35,7 @@ struct RunSetup {
     Device device;
     ReadOptions read;
     SeriesRange frames;              ///< frames to be read; all tiles
+    Monitor monitor;                 ///< of --monitor
     std::int64_t ranges = 1;         ///< passes over the file, each with a share of the tiles
     std::uint64_t memory_bytes = 0;  ///< budget of a pass
     std::uint64_t budget_bytes = 0;  ///< of the whole run

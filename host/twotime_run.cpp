@@ -158,7 +158,8 @@ void TwotimeRun::keep(const TwotimeBin& bin) {
     if (bin.empty_frames > 0) with_empty_frames_.push_back(label);
     const double cells = static_cast<double>(bin.n_static) * static_cast<double>(map_.n_frames);
     if (config_.smooth == "sqmap" &&
-        static_cast<double>(bin.photons) < few_counts_per_bin * cells) {
+        static_cast<double>(bin.photons) <
+            few_counts_per_bin * cells * static_cast<double>(result_.source.sample_scale)) {
         with_few_counts_.push_back(label);
     }
 }

@@ -54,9 +54,28 @@ StaticSums static_sums(const BinSums& sums, std::size_t n_lags) {
 
 }  // namespace
 
+std::vector<double> static_g2(const BinSums& sums, const Partition& partition) {
+    const auto n_lags = static_cast<std::size_t>(sums.ladder.n_lags());
+    const StaticSums bins = static_sums(sums, n_lags);
+    std::vector<double> g2(sums.n_static * n_lags, nan);
+    for (std::size_t s = 0; s < sums.n_static; ++s) {
+        const std::uint32_t d = partition.dynamic_of_static[s];
+        if (d == Partition::not_kept || sums.n_pixels[s] == 0) continue;
+        for (std::size_t i = 0; i < n_lags; ++i) {
+            const std::size_t at = s * n_lags + i;
+            const double product = bins.past[at] * bins.future[at];
+            if (!(product > 0)) continue;
+            const double weight = sums.pairs[i] * static_cast<double>(sums.n_pixels[s]);
+            g2[at] = weight * bins.G2[at] / product;
+        }
+    }
+    return g2;
+}
+
 OneTime reduce(const BinSums& sums, const Partition& partition) {
     OneTime out;
     out.ladder = sums.ladder;
+    out.pairs = sums.pairs;
     const auto n_lags = static_cast<std::size_t>(sums.ladder.n_lags());
     const std::size_t n_dynamic = sums.n_dynamic;
     out.g2.assign(n_lags * n_dynamic, 0.0);
@@ -64,7 +83,7 @@ OneTime reduce(const BinSums& sums, const Partition& partition) {
     out.static_without_signal.assign(n_lags, 0);
     out.pixels_without_signal.assign(n_lags, 0);
 
-    const StaticSums bins = static_sums(sums, n_lags);
+    const std::vector<double> of_bin = static_g2(sums, partition);
     std::vector<std::int64_t> n_bins(n_lags * n_dynamic, 0);
     std::vector<std::int64_t> pixels(n_dynamic, 0);
     for (std::size_t s = 0; s < sums.n_static; ++s) {
@@ -72,14 +91,12 @@ OneTime reduce(const BinSums& sums, const Partition& partition) {
         if (d == Partition::not_kept || sums.n_pixels[s] == 0) continue;
         pixels[d] += sums.n_pixels[s];
         for (std::size_t i = 0; i < n_lags; ++i) {
-            const std::size_t at = s * n_lags + i;
-            const double product = bins.past[at] * bins.future[at];
-            if (!(product > 0)) {
+            const double g2 = of_bin[s * n_lags + i];
+            if (std::isnan(g2)) {
                 ++out.static_without_signal[i];
                 continue;
             }
-            const double weight = sums.pairs[i] * static_cast<double>(sums.n_pixels[s]);
-            out.g2[i * n_dynamic + d] += weight * bins.G2[at] / product;
+            out.g2[i * n_dynamic + d] += g2;
             ++n_bins[i * n_dynamic + d];
         }
     }

@@ -13,9 +13,14 @@
 #include "kernels/partition.hpp"
 #include "kernels/results.hpp"
 
+#include <vector>
+
 namespace xpcs {
 
 OneTime reduce(const BinSums& sums, const Partition& partition);
+
+/// g2_s, [n_static][n_lags]; NaN without pixels, without signal or outside every dynamic bin.
+std::vector<double> static_g2(const BinSums& sums, const Partition& partition);
 
 /// Partial curves on the lags of `whole`, NaN where a slice is too short for a lag.
 PartialG2 reduce_partial(const MultitauSums& sums, const Partition& partition);

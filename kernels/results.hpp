@@ -15,6 +15,7 @@ namespace xpcs {
 /// signal of G2/(past future), divided by the square root of their number; NaN for fewer than two.
 struct OneTime {
     LagLadder ladder;
+    std::vector<double> pairs;                        ///< [n_lags] less those of frames left out
     std::vector<double> g2;                           ///< [n_lags][n_dynamic]
     std::vector<double> g2_err;                       ///< [n_lags][n_dynamic]
     std::vector<std::int64_t> static_without_signal;  ///< [n_lags] static bins left out

@@ -34,6 +34,7 @@ struct SourceInfo {
     std::int64_t trailing_bytes = 0;  ///< beyond the last whole record, ignored
     bool sparse = true;               ///< EventChunk, else DenseChunk
     int sample_bytes = 0;             ///< dense: 1, 2, 4
+    std::int64_t sample_scale = 1;    ///< samples are counts times this (dark and flat correction)
     std::vector<std::uint8_t> gap;    ///< [rows * cols] 1 = no detector there; empty if no gaps
     std::vector<std::string> warnings;
 };
@@ -109,6 +110,8 @@ class FrameSource {
     virtual const FrameTimes& frame_times() const;
 };
 
+struct FrameCorrection;
+
 struct SourceOptions {
     std::string dataset;        ///< HDF5 path, "" = /entry/data/data
     std::int64_t n_frames = 0;  ///< stated by the user, 0 = from the file
@@ -123,8 +126,9 @@ struct SourceOptions {
     bool ftf_high_first = false;  ///< fast transfer: the first pixel lies in the highest bits
     double bin_time_s = 1e-6;     ///< Timepix4 streams
     std::string run_config_path;  ///< Timepix4 streams, "" = none
-    std::int64_t block_bytes = 1 << 20;  ///< bytes per RawBlock of a sparse file
-    FollowOptions follow;                ///< sparse files that still grow
+    std::int64_t block_bytes = 1 << 20;                 ///< bytes per RawBlock of a sparse file
+    FollowOptions follow;                               ///< sparse files that still grow
+    std::shared_ptr<const FrameCorrection> correction;  ///< dark and flat; null = none
 };
 
 /// Opens a raw file, by content first, name second. Throws Error (no_input, data).

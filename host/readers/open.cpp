@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Which reader a file gets: its content decides, then its name.
 #include "host/errors.hpp"
+#include "host/readers/corrected.hpp"
 #include "host/readers/hdf5_dense.hpp"
 #include "host/readers/hdf5_sparse.hpp"
 #include "host/readers/imm.hpp"
@@ -75,10 +76,7 @@ Content content_of(const RawFile& file) {
     return looks_like_ufxc(file) ? Content::ufxc : Content::unknown;
 }
 
-}  // namespace
-
-std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
-                                               const SourceOptions& options) {
+std::unique_ptr<FrameSource> open_as_it_is(const std::string& raw, const SourceOptions& options) {
     const bool named_words = raw.ends_with(".bin") || rigaku3m_module_of(raw) >= 0;
     // A 3M run with missing modules is told as such, whichever module was named.
     if (rigaku3m_module_of(raw) >= 0 && !file_exists(raw)) return open_rigaku3m(raw, options);
@@ -143,6 +141,15 @@ std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
     }
     if (rigaku3m_module_of(raw) >= 0) return open_rigaku3m(raw, options, std::move(found));
     return open_rigaku64(raw, options, std::move(found));
+}
+
+}  // namespace
+
+std::unique_ptr<FrameSource> open_frame_source(const std::string& raw,
+                                               const SourceOptions& options) {
+    std::unique_ptr<FrameSource> source = open_as_it_is(raw, options);
+    return options.correction ? corrected(std::move(source), options.correction)
+                              : std::move(source);
 }
 
 }  // namespace xpcs

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <random>
 
 #include "cli_fixture.hpp"
@@ -116,9 +117,23 @@ TEST_F(Determinism, SparseWithPartialG2) {
     expect_repeatable({"-np", "3"});
 }
 
+TEST_F(Determinism, SparseWithCumulativePartialG2) {
+    write_sparse();
+    expect_repeatable({"-np", "3", "--partial", "cumulative"});
+}
+
 TEST_F(Determinism, SparseWithG2OfEveryPixel) {
     write_sparse();
     expect_repeatable({"-G", "-nf", "1", "-np", "2"});
+}
+
+TEST_F(Determinism, SparseWithMonitorAndErrors) {
+    write_sparse();
+    std::ofstream monitor(small.dir.file("monitor.txt"));
+    for (int t = 0; t < n_frames; ++t)
+        monitor << (t % 31 == 5 ? 0.0 : 1 + 0.01 * (t % 17)) << "\n";
+    monitor.close();
+    expect_repeatable({"--monitor", small.dir.file("monitor.txt"), "--errors"});
 }
 
 TEST_F(Determinism, SparseWithStrideAndAverage) {

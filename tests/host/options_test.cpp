@@ -316,6 +316,14 @@ RunConfig any_config(std::mt19937& random) {
     c.type = static_cast<AnalysisType>(random() % 3);
     c.engine = static_cast<EngineChoice>(random() % 3);
     c.smooth = maybe() ? "sqmap" : "dqmap";
+    c.partial = maybe() ? "slices" : "cumulative";
+    c.monitor = maybe() ? "" : "beam.h5:/i0";
+    c.errors = maybe();
+    c.dark = maybe() ? "" : "dark.h5";
+    c.dark_frames = maybe() ? "" : "0:10";
+    c.flat = maybe() ? "" : "flat.h5:/f";
+    c.lld = maybe() ? 0 : real(random);
+    c.sigma = maybe() ? 0 : real(random);
     c.overflow = maybe() ? "run" : "frame";
     c.progress = maybe() ? "never" : "auto";
     c.log_level = maybe() ? "error" : "info";

@@ -111,6 +111,7 @@ inline RunResult made_up_result(const TempDir& dir, std::int64_t n_frames = 1000
             one.g2.push_back(1 + 0.2 * std::exp(-2 * made_up_D * q * q * t) + noise(engine));
             one.g2_err.push_back(0.001);
         }
+        one.pairs.push_back(static_cast<double>(lag.n_pairs));
         one.static_without_signal.push_back(0);
         one.pixels_without_signal.push_back(0);
     }

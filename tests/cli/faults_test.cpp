@@ -53,7 +53,7 @@ class Faults : public ::testing::Test {
     SmallRun small;
 };
 
-TEST_F(Faults, SigtermAtManyMomentsLeavesNothing) {
+TEST_F(Faults, E54SigtermAtManyMomentsLeavesNothing) {
     const double whole = duration_ms();
     fs::remove(small.result());
     std::ofstream(small.result()) << "an earlier result";
@@ -86,7 +86,7 @@ TEST_F(Faults, SigtermAtManyMomentsLeavesNothing) {
     EXPECT_GE(stopped, 2) << "the run of " << whole << " ms was never hit";
 }
 
-TEST_F(Faults, KillAtRandomMomentsKeepsTheEarlierResult) {
+TEST_F(Faults, E54KillAtRandomMomentsKeepsTheEarlierResult) {
     const double whole = duration_ms();
     const auto seed = std::random_device{}();
     std::cout << "seed " << seed << ", run of " << whole << " ms\n";
@@ -145,7 +145,7 @@ class TinyDisk {
     bool mounted_ = false;
 };
 
-TEST_F(Faults, DiskFull) {
+TEST_F(Faults, E51DiskFull) {
     small.out = small.dir.file("tiny");
     int full = 0;
     for (const std::uint64_t kib : {64U, 96U, 128U, 192U, 256U, 512U}) {
@@ -165,7 +165,7 @@ TEST_F(Faults, DiskFull) {
     EXPECT_GE(full, 4);
 }
 
-TEST_F(Faults, FileSizeLimit) {
+TEST_F(Faults, E51FileSizeLimit) {
     // RLIMIT_FSIZE needs no rights; the error is another, the handling the same.
     std::ofstream(small.result()) << "an earlier result";
     const auto before = snapshot(small.out);
@@ -188,7 +188,7 @@ TEST_F(Faults, SummaryThatCannotBeWrittenIsFoundBeforeTheRun) {
     EXPECT_TRUE(snapshot(small.out).empty());
 }
 
-TEST_F(Faults, TwoProcessesWithTheSameOutput) {
+TEST_F(Faults, E49TwoProcessesWithTheSameOutput) {
     for (int round = 0; round < 3; ++round) {
         for (const auto& [name, bytes] : snapshot(small.out))
             fs::remove(small.result(name));
@@ -252,7 +252,7 @@ TEST_F(Faults, RawFileTruncatedWhileItIsRead) {
     EXPECT_GE(noticed, 1) << "no cut in " << duration << " ms was noticed";
 }
 
-TEST_F(Faults, OneOfSeveralRawFilesFails) {
+TEST_F(Faults, E55OneOfSeveralRawFilesFails) {
     const std::string broken = small.dir.file("broken.bin"), third = small.dir.file("third.bin");
     std::ofstream(broken) << "";
     fs::copy_file(small.raw, third);

@@ -32,23 +32,23 @@ class QmapFile : public ::testing::Test {
     SmallRun small;
 };
 
-TEST_F(QmapFile, Missing) {
+TEST_F(QmapFile, E30Missing) {
     std::filesystem::remove(small.qmap_file);
     small.expect_refused(ExitCode::no_input, {small.qmap_file});
 }
 
-TEST_F(QmapFile, NotHdf5) {
+TEST_F(QmapFile, E30NotHdf5) {
     std::ofstream(small.qmap_file) << "this is text";
     small.expect_refused(ExitCode::data, {small.qmap_file});
 }
 
-TEST_F(QmapFile, NoQmapGroup) {
+TEST_F(QmapFile, E30NoQmapGroup) {
     std::filesystem::remove(small.qmap_file);
     { h5::write_scalar<double>(h5::create_file(small.qmap_file).id(), "/other/x", 1); }
     small.expect_refused(ExitCode::data, {small.qmap_file, "/qmap"});
 }
 
-TEST_F(QmapFile, OlderLayoutIsNamedAndRead) {
+TEST_F(QmapFile, E30OlderLayoutIsNamedAndRead) {
     std::filesystem::remove(small.qmap_file);
     {
         const h5::File file = h5::create_file(small.qmap_file);
@@ -60,14 +60,14 @@ TEST_F(QmapFile, OlderLayoutIsNamedAndRead) {
     EXPECT_EQ(small.shape(image_path), (h5::Shape{1, 32, 64}));
 }
 
-TEST_F(QmapFile, ShapeDiffersFromTheDetector) {
+TEST_F(QmapFile, E31ShapeDiffersFromTheDetector) {
     small.write_dense(std::vector<std::uint16_t>(50 * 2048, 1), 50);
     small.qmap = banded_qmap(31, 64, 8);
     small.write_qmap();
     small.expect_refused(ExitCode::data, {small.raw, "32 x 64", "31 x 64"});
 }
 
-TEST_F(QmapFile, ShapeTransposed) {
+TEST_F(QmapFile, E31ShapeTransposed) {
     small.write_dense(std::vector<std::uint16_t>(50 * 2048, 1), 50);
     small.qmap = banded_qmap(64, 32, 8);
     small.write_qmap();
@@ -77,7 +77,7 @@ TEST_F(QmapFile, ShapeTransposed) {
     EXPECT_EQ(small.shape(image_path), (h5::Shape{1, 32, 64}));
 }
 
-TEST_F(QmapFile, NanLabel) {
+TEST_F(QmapFile, E32NanLabel) {
     auto map = labels("dynamic_roi_map");
     map[70] = map[90] = std::numeric_limits<double>::quiet_NaN();
     replace("dynamic_roi_map", map);
@@ -85,7 +85,7 @@ TEST_F(QmapFile, NanLabel) {
                          {small.qmap_file, "dynamic_roi_map", "NaN", "row 1, column 6"});
 }
 
-TEST_F(QmapFile, NegativeLabel) {
+TEST_F(QmapFile, E32NegativeLabel) {
     auto map = labels("static_roi_map");
     map[70] = map[90] = -1;
     replace("static_roi_map", map);
@@ -93,7 +93,7 @@ TEST_F(QmapFile, NegativeLabel) {
                          {small.qmap_file, "static_roi_map", "2 ", "-1", "row 1, column 6"});
 }
 
-TEST_F(QmapFile, FloatLabelsWithIntegerValues) {
+TEST_F(QmapFile, E33FloatLabelsWithIntegerValues) {
     small.expect_done();
     const auto expected = small.read(g2_path);
     replace("static_roi_map", labels("static_roi_map"));
@@ -102,7 +102,7 @@ TEST_F(QmapFile, FloatLabelsWithIntegerValues) {
     EXPECT_EQ(small.read(g2_path), expected);
 }
 
-TEST_F(QmapFile, FloatLabelsWithFractions) {
+TEST_F(QmapFile, E33FloatLabelsWithFractions) {
     auto map = labels("static_roi_map");
     map[70] = 1.5;
     replace("static_roi_map", map);
@@ -110,18 +110,20 @@ TEST_F(QmapFile, FloatLabelsWithFractions) {
                          {small.qmap_file, "static_roi_map", "1.5", "row 1, column 6"});
 }
 
-TEST_F(QmapFile, AllPixelsMasked) {
+TEST_F(QmapFile, E34AllPixelsMasked) {
     std::fill(small.qmap.mask.begin(), small.qmap.mask.end(), 0);
     small.write_qmap();
     small.expect_refused(ExitCode::data, {small.qmap_file, "no usable pixel"});
 }
 
-TEST_F(QmapFile, AllPixelsValid) {
+TEST_F(QmapFile, E35AllPixelsValid) {
     small.expect_done();
     EXPECT_EQ(small.read("/xpcs/multitau/n_pixels"), std::vector<double>(4, 512.0));
+    small.expect_done({}, {"-t", "Twotime"});
+    EXPECT_EQ(small.read("/xpcs/twotime/processed_bins"), (std::vector<double>{1, 2, 3, 4}));
 }
 
-TEST_F(QmapFile, DynamicLabelWithoutPixels) {
+TEST_F(QmapFile, E36DynamicLabelWithoutPixels) {
     for (std::size_t p = 0; p < 2048; ++p) {
         if (small.qmap.dynamic_roi_map[p] == 2) small.qmap.mask[p] = 0;
     }
@@ -134,7 +136,7 @@ TEST_F(QmapFile, DynamicLabelWithoutPixels) {
     }
 }
 
-TEST_F(QmapFile, StaticBinWithoutCountsIsLeftOutAndCounted) {
+TEST_F(QmapFile, E37StaticBinWithoutCountsIsLeftOutAndCounted) {
     // Static bin 1 (columns 0 to 7) dark: dynamic bin 1 is static bin 2 alone.
     auto events = poisson_events(400, 2048, 0.02, 7);
     std::erase_if(events, [](const Event& e) { return std::get<1>(e) % 64 < 8; });
@@ -150,7 +152,7 @@ TEST_F(QmapFile, StaticBinWithoutCountsIsLeftOutAndCounted) {
     EXPECT_EQ(small.read(g2_path), dark);
 }
 
-TEST_F(QmapFile, StaticBinStraddlesTwoDynamicBins) {
+TEST_F(QmapFile, E38StaticBinStraddlesTwoDynamicBins) {
     for (std::size_t p = 0; p < 2048; ++p) {
         if (p % 64 == 15) small.qmap.dynamic_roi_map[p] = 2;  // of static bin 2
     }
@@ -162,7 +164,7 @@ TEST_F(QmapFile, StaticBinStraddlesTwoDynamicBins) {
     EXPECT_EQ(small.read("/xpcs/multitau/n_pixels"), (std::vector<double>{480, 544, 512, 512}));
 }
 
-TEST_F(QmapFile, StaticLabelsOutsideTheMaskAreDroppedAndCounted) {
+TEST_F(QmapFile, E39StaticLabelsOutsideTheMaskAreDroppedAndCounted) {
     for (std::size_t p = 0; p < 100; ++p)
         small.qmap.mask[p] = 0;
     small.qmap.static_roi_map[2000] = 0;
@@ -184,7 +186,7 @@ TEST_F(QmapFile, StaticLabelsOutsideTheMaskAreDroppedAndCounted) {
     EXPECT_EQ(small.read(g2_path), labelled);
 }
 
-TEST_F(QmapFile, DynamicBinOfOnePixel) {
+TEST_F(QmapFile, E40DynamicBinOfOnePixel) {
     for (std::size_t p = 0; p < 2048; ++p) {
         if (small.qmap.dynamic_roi_map[p] == 4 && p != 63) small.qmap.mask[p] = 0;
     }
@@ -199,7 +201,7 @@ TEST_F(QmapFile, DynamicBinOfOnePixel) {
     EXPECT_TRUE(std::isnan(small.read(g2_err_path)[3]));
 }
 
-TEST_F(QmapFile, HashMissingOrStale) {
+TEST_F(QmapFile, E41HashMissingOrStale) {
     {
         const h5::File file = h5::open_file_for_writing(small.qmap_file);
         const h5::Group group = h5::open_group(file.id(), "/qmap");
@@ -220,20 +222,20 @@ TEST_F(QmapFile, HashMissingOrStale) {
 
 using MetadataFile = QmapFile;
 
-TEST_F(MetadataFile, Missing) {
+TEST_F(MetadataFile, E42Missing) {
     std::filesystem::remove(small.metadata);
     small.expect_refused(ExitCode::no_input, {small.metadata, "--no-metadata"});
     small.expect_done({}, {"--no-metadata", "--frame-time", "0.001"});
     EXPECT_EQ(small.read("/entry/instrument/detector_1/frame_time"), std::vector<double>{0.001});
 }
 
-TEST_F(MetadataFile, SeveralFilesSameStemWins) {
+TEST_F(MetadataFile, E43SeveralFilesSameStemWins) {
     write_metadata(small.dir.file("another_metadata.hdf"), 5);
     small.expect_done();
     EXPECT_EQ(small.read("/entry/instrument/detector_1/frame_time"), std::vector<double>{0.001});
 }
 
-TEST_F(MetadataFile, SeveralFilesNoneOfTheStem) {
+TEST_F(MetadataFile, E43SeveralFilesNoneOfTheStem) {
     write_metadata(small.dir.file("b_metadata.hdf"), 5);
     std::filesystem::rename(small.metadata, small.dir.file("a_metadata.hdf"));
     small.expect_refused(ExitCode::data,
@@ -244,14 +246,14 @@ TEST_F(MetadataFile, SeveralFilesNoneOfTheStem) {
     EXPECT_EQ(outcome.last_line_of_out(), small.result("a_results.hdf"));
 }
 
-TEST_F(MetadataFile, WithoutFrameTime) {
+TEST_F(MetadataFile, E44WithoutFrameTime) {
     write_metadata(small.metadata, 0);
     small.expect_done({"warning", small.metadata, "frame_time", "--frame-time"});
     small.expect_done({}, {"--frame-time", "0.002"});
     EXPECT_DOUBLE_EQ(small.read("/xpcs/multitau/delay_time")[0], 0.002);
 }
 
-TEST_F(MetadataFile, DefinitionIsAGroup) {
+TEST_F(MetadataFile, E45DefinitionIsAGroup) {
     {
         const h5::File file = h5::open_file_for_writing(small.metadata);
         h5::require_group(file.id(), "/entry/definition");

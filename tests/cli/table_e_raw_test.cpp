@@ -44,12 +44,12 @@ class RawFile3m : public ::testing::Test {
     SmallRun small;
 };
 
-TEST_F(RawFile, Missing) {
+TEST_F(RawFile, E01Missing) {
     std::filesystem::remove(small.raw);
     small.expect_refused(ExitCode::no_input, {small.raw, "No such file"});
 }
 
-TEST_F(RawFile3m, MissingListsAllModules) {
+TEST_F(RawFile3m, E01MissingListsAllModules) {
     for (const int n : {0, 2, 5})
         std::filesystem::remove(module(n));
     for (const int named : {1, 0}) {
@@ -87,12 +87,12 @@ TEST_F(RawFile3m, MissingModuleOnRequest) {
     EXPECT_NEAR(sum(0, 1076), 40, 1e-4);
 }
 
-TEST_F(RawFile, Empty) {
+TEST_F(RawFile, E02Empty) {
     write_bytes(small.raw, "", 0);
     small.expect_refused(ExitCode::data, {small.raw, "no events"});
 }
 
-TEST_F(RawFile3m, EmptyModuleIsAcceptedWithAWarning) {
+TEST_F(RawFile3m, E02EmptyModuleIsAcceptedWithAWarning) {
     write_bytes(module(4), "", 0);
     small.expect_done({"warning", module(4)});
 }
@@ -102,7 +102,7 @@ TEST_F(RawFile3m, GapPixelsAreMaskedWhateverTheQmapSays) {
     EXPECT_EQ(outcome.lines_with("373872 pixels").size(), 1U) << outcome.err;
 }
 
-TEST_F(RawFile, SizeNotAMultipleOf8) {
+TEST_F(RawFile, E03SizeNotAMultipleOf8) {
     std::string bytes = bytes_of(small.raw) + "abc";
     write_bytes(small.raw, bytes.data(), bytes.size());
     small.expect_done({"warning", small.raw, "3"});
@@ -113,13 +113,13 @@ TEST_F(RawFile, SizeNotAMultipleOf8) {
     EXPECT_EQ(small.read(g2_path), with_tail);
 }
 
-TEST_F(RawFile, SizeNotAMultipleOf8Strict) {
+TEST_F(RawFile, E03SizeNotAMultipleOf8Strict) {
     const std::string bytes = bytes_of(small.raw) + "abc";
     write_bytes(small.raw, bytes.data(), bytes.size());
     small.expect_refused(ExitCode::data, {small.raw, "3"}, {"--strict"});
 }
 
-TEST_F(RawFile, FramesOutOfOrderAreSorted) {
+TEST_F(RawFile, E11FramesOutOfOrderAreSorted) {
     auto events = poisson_events(SmallRun::n_frames, SmallRun::rows * SmallRun::cols, 0.02, 7);
     small.expect_done();
     const auto expected = numeric_datasets(small.result());
@@ -137,13 +137,13 @@ TEST_F(RawFile, FramesOutOfOrderAreSorted) {
     }
 }
 
-TEST_F(RawFile, LastRecordNotTheHighestFrame) {
+TEST_F(RawFile, E12LastRecordNotTheHighestFrame) {
     small.write_events({{0, 1, 1}, {1, 1, 1}, {899, 5, 1}, {898, 5, 1}});
     small.expect_done();
     EXPECT_EQ(small.shape(intensity_path), (h5::Shape{2, 900}));
 }
 
-TEST_F(RawFile, EmptyFramesAtBeginMiddleAndEndExist) {
+TEST_F(RawFile, E13EmptyFramesAtBeginMiddleAndEndExist) {
     // Photons in frames 50 to 99 and 300 to 349 of 400.
     auto events = poisson_events(50, 2048, 0.02, 3, 50);
     const auto later = poisson_events(50, 2048, 0.02, 4, 300);
@@ -159,14 +159,14 @@ TEST_F(RawFile, EmptyFramesAtBeginMiddleAndEndExist) {
     }
 }
 
-TEST_F(RawFile, EmptyFramesAtEndAreToldByTheTokenOfTheName) {
+TEST_F(RawFile, E13EmptyFramesAtEndAreToldByTheTokenOfTheName) {
     const std::string named = small.dir.file("E1_a0009_f000500_r00001.bin");
     std::filesystem::copy_file(small.raw, named);
     small.raw = named;
     small.expect_done({"warning", "500", "400"}, {"--metadata", small.metadata});
 }
 
-TEST_F(RawFile, FrameCounterWrap) {
+TEST_F(RawFile, E14FrameCounterWrap) {
     // The counter has 24 bits: frame 2^24 is written as 0.
     constexpr std::int64_t wrap = 1 << 24;
     auto events = poisson_events(400, 2048, 0.02, 7, wrap - 200);
@@ -178,7 +178,7 @@ TEST_F(RawFile, FrameCounterWrap) {
     EXPECT_EQ(small.read(g2_path), wrapped);
 }
 
-TEST_F(RawFile, PixelIndexBeyondTheDetector) {
+TEST_F(RawFile, E16PixelIndexBeyondTheDetector) {
     auto events = poisson_events(400, 2048, 0.02, 7);
     events.insert(events.begin() + 5, Event{std::get<0>(events[5]), 2048, 1});
     small.write_events(events);
@@ -190,14 +190,14 @@ TEST_F(RawFile, PixelIndexBeyondTheDetector) {
     EXPECT_EQ(small.read(g2_path), dropped);
 }
 
-TEST_F(RawFile, MixedModuleOffset) {
+TEST_F(RawFile, E17MixedModuleOffset) {
     auto words = words_of(poisson_events(400, 2048, 0.02, 7));
     words[words.size() / 2] |= std::uint64_t{1} << 36;
     write_words(small.raw, words);
     small.expect_refused(ExitCode::data, {small.raw});
 }
 
-TEST_F(RawFile, Count0IsDroppedAndCounted) {
+TEST_F(RawFile, E18Count0IsDroppedAndCounted) {
     auto events = poisson_events(400, 2048, 0.02, 7);
     small.expect_done();
     const auto expected = small.read(g2_path);
@@ -207,7 +207,7 @@ TEST_F(RawFile, Count0IsDroppedAndCounted) {
     EXPECT_EQ(small.read(g2_path), expected);
 }
 
-TEST_F(RawFile, CountAbove255IsKept) {
+TEST_F(RawFile, E19CountAbove255IsKept) {
     small.write_events({{0, 70, 300}, {1, 70, 4094}, {9, 71, 256}});
     small.expect_done();
     const auto image = small.read(image_path);
@@ -215,7 +215,7 @@ TEST_F(RawFile, CountAbove255IsKept) {
     EXPECT_FLOAT_EQ(static_cast<float>(image[71]), 25.6F);
 }
 
-TEST_F(RawFile, CountEqualToModeMaximum) {
+TEST_F(RawFile, E20CountEqualToModeMaximum) {
     for (const std::uint32_t maximum : {3U, 15U, 255U, 4095U}) {
         auto events = poisson_events(400, 2048, 0.005, 7);
         for (std::size_t i = 0; i < events.size(); i += 4)
@@ -226,7 +226,7 @@ TEST_F(RawFile, CountEqualToModeMaximum) {
     }
 }
 
-TEST_F(RawFile, DuplicatesAreSummedAndCounted) {
+TEST_F(RawFile, E21DuplicatesAreSummedAndCounted) {
     auto events = poisson_events(400, 2048, 0.02, 7);
     for (Event& event : events)
         std::get<2>(event) *= 2;
@@ -244,7 +244,7 @@ TEST_F(RawFile, DuplicatesAreSummedAndCounted) {
     EXPECT_EQ(small.read(g2_path), expected);
 }
 
-TEST_F(RawFile, OccupancyAbove3Percent) {
+TEST_F(RawFile, E22OccupancyAbove3Percent) {
     small.write_events(poisson_events(400, 2048, 0.05, 7));
     small.expect_done({"warning", small.raw, "occupancy"});
 }
@@ -260,13 +260,13 @@ std::vector<std::uint16_t> dense_samples(std::int64_t n, double mean, std::uint6
     return samples;
 }
 
-TEST_F(RawFile, Hdf5Truncated) {
+TEST_F(RawFile, E05Hdf5Truncated) {
     small.write_dense(dense_samples(50, 1, 1), 50);
     std::filesystem::resize_file(small.raw, std::filesystem::file_size(small.raw) / 2);
     small.expect_refused(ExitCode::data, {small.raw, "truncated"});
 }
 
-TEST_F(RawFile, Hdf5BeingWritten) {
+TEST_F(RawFile, E06Hdf5BeingWritten) {
     small.raw = small.dir.file("run.h5");
     const h5::PropertyList access(H5Pcreate(H5P_FILE_ACCESS));
     H5Pset_libver_bounds(access.id(), H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
@@ -280,7 +280,7 @@ TEST_F(RawFile, Hdf5BeingWritten) {
     small.expect_refused(ExitCode::data, {small.raw});
 }
 
-TEST_F(RawFile, Hdf5DanglingExternalLink) {
+TEST_F(RawFile, E06Hdf5DanglingExternalLink) {
     small.raw = small.dir.file("run.h5");
     {
         const h5::File file = h5::create_file(small.raw);
@@ -292,7 +292,7 @@ TEST_F(RawFile, Hdf5DanglingExternalLink) {
     small.expect_refused(ExitCode::data, {small.raw, "/entry/data/data"});
 }
 
-TEST_F(RawFile, DatasetMissingLists3dDatasets) {
+TEST_F(RawFile, E07DatasetMissingLists3dDatasets) {
     small.raw = small.dir.file("run.h5");
     const auto samples = dense_samples(50, 1, 1);
     {
@@ -305,7 +305,7 @@ TEST_F(RawFile, DatasetMissingLists3dDatasets) {
     small.expect_done({}, {"--dataset", "/measurement/frames"});
 }
 
-TEST_F(RawFile, DataOf2Or4Dimensions) {
+TEST_F(RawFile, E08DataOf2Or4Dimensions) {
     const auto samples = dense_samples(50, 1, 1);
     for (const h5::Shape& shape : {h5::Shape{1600, 64}, h5::Shape{25, 2, 32, 64}}) {
         small.raw = small.dir.file("run.h5");
@@ -318,7 +318,7 @@ TEST_F(RawFile, DataOf2Or4Dimensions) {
     }
 }
 
-TEST_F(RawFile, FilterNotAvailable) {
+TEST_F(RawFile, E09FilterNotAvailable) {
     small.raw = small.dir.file("run.h5");
     {
         const h5::File file = h5::create_file(small.raw);
@@ -341,7 +341,7 @@ TEST_F(RawFile, FilterNotAvailable) {
     small.expect_refused(ExitCode::data, {small.raw, "/entry/data/data", "32017", "SZ"});
 }
 
-TEST_F(RawFile, AllOnesPixelValueIsNoData) {
+TEST_F(RawFile, E10AllOnesPixelValueIsNoData) {
     auto samples = dense_samples(200, 1.5, 11);
     // Pixel 100 has no data in frame 17, pixel 200 in any frame.
     samples[17 * 2048 + 100] = 65535;
@@ -363,7 +363,7 @@ TEST_F(RawFile, AllOnesPixelValueIsNoData) {
     EXPECT_EQ(small.read(intensity_path), intensity);
 }
 
-TEST_F(RawFile, AllOnesPixelValueFrameByFrame) {
+TEST_F(RawFile, E10AllOnesPixelValueFrameByFrame) {
     auto samples = dense_samples(200, 1.5, 11);
     const auto at = std::size_t{17} * 2048 + 100;
     samples[at] = 65535;

@@ -22,39 +22,40 @@ class FrameSelection : public ::testing::Test {
     SmallRun small;
 };
 
-TEST_F(FrameSelection, BeginNotBeforeEnd) {
+TEST_F(FrameSelection, E23BeginNotBeforeEnd) {
     small.expect_refused(ExitCode::config, {"10", "5"}, {"-b", "10", "-e", "5"});
     small.expect_refused(ExitCode::config, {"5", "5"}, {"-b", "5", "-e", "5"});
 }
 
-TEST_F(FrameSelection, BeginBeyondTheFile) {
+TEST_F(FrameSelection, E23BeginBeyondTheFile) {
     small.expect_refused(ExitCode::config, {"400", "frames"}, {"-b", "400"});
     small.expect_refused(ExitCode::config, {"4000", "400"}, {"-b", "4000", "-e", "5000"});
 }
 
-TEST_F(FrameSelection, End0OrMinus1MeansAll) {
+TEST_F(FrameSelection, E24End0OrMinus1MeansAll) {
     for (const char* end : {"0", "-1", "400", "100000"}) {
         small.expect_done({}, {"-e", end});
         EXPECT_EQ(small.shape(intensity_path), (h5::Shape{2, 400})) << end;
     }
 }
 
-TEST_F(FrameSelection, EndBelowMinus1) {
+TEST_F(FrameSelection, E24EndBelowMinus1) {
     small.expect_refused(ExitCode::config, {"-2", "-1"}, {"-e", "-2"});
 }
 
-TEST_F(FrameSelection, StrideTimesAverageExceedsTheFrames) {
+TEST_F(FrameSelection, E25StrideTimesAverageExceedsTheFrames) {
     small.expect_refused(ExitCode::config, {"40", "20", "400"}, {"-f", "40", "-a", "20"});
     small.expect_refused(
         ExitCode::config, {"400"}, {"-f", "9223372036854775807", "-a", "9223372036854775807"});
 }
 
-TEST_F(FrameSelection, FewerThan2FramesAreLeft) {
+TEST_F(FrameSelection, E26FewerThan2FramesAreLeft) {
     small.expect_refused(ExitCode::config, {"at least 2"}, {"-b", "7", "-e", "8"});
     small.expect_refused(ExitCode::config, {"at least 2"}, {"-a", "201"});
+    small.expect_refused(ExitCode::config, {"at least 2"}, {"-t", "Twotime", "-a", "201"});
 }
 
-TEST_F(FrameSelection, From2To4FramesOnlyLagsBelowT) {
+TEST_F(FrameSelection, E27From2To4FramesOnlyLagsBelowT) {
     for (int n = 2; n <= 5; ++n) {
         small.expect_done({}, {"-e", std::to_string(n)});
         std::vector<double> expected;
@@ -89,7 +90,7 @@ class Signal : public ::testing::Test {
     SmallRun small;
 };
 
-TEST_F(Signal, EmptyFrameWithNormalisationIsExcludedPairwise) {
+TEST_F(Signal, E46EmptyFrameWithNormalisationIsExcludedPairwise) {
     auto events = poisson_events(400, 2048, 0.1, 7);
     std::erase_if(events, [](const Event& e) { return std::get<0>(e) % 40 == 11; });
     small.write_events(events);
@@ -102,13 +103,13 @@ TEST_F(Signal, EmptyFrameWithNormalisationIsExcludedPairwise) {
     EXPECT_NEAR(small.read(g2_path)[0], 1, 4 * 0.023);
 }
 
-TEST_F(Signal, EmptyFramesBeyondHalfRefuseNormalisation) {
+TEST_F(Signal, E46EmptyFramesBeyondHalfRefuseNormalisation) {
     small.write_events(poisson_events(100, 2048, 0.1, 7));
     small.expect_refused(
         ExitCode::config, {small.raw, "300 of 400", "-nf 0"}, {"-nf", "1", "--n-frames", "400"});
 }
 
-TEST_F(Signal, NoCountsAtAll) {
+TEST_F(Signal, E47NoCountsAtAll) {
     std::vector<Event> zeros;
     for (std::int64_t t = 0; t < 100; ++t)
         zeros.emplace_back(t, 5, 0);
@@ -121,7 +122,7 @@ TEST_F(Signal, NoCountsAtAll) {
     }
 }
 
-TEST_F(Signal, OneHotPixelDominatesABin) {
+TEST_F(Signal, E48OneHotPixelDominatesABin) {
     auto events = poisson_events(400, 2048, 0.01, 7);
     std::erase_if(events, [](const Event& e) { return std::get<1>(e) == 700; });
     for (std::int64_t t = 0; t < 400; ++t)
@@ -162,7 +163,7 @@ class Output : public ::testing::Test {
     SmallRun small;
 };
 
-TEST_F(Output, ExistsGetsNumbersAndOverwriteReplaces) {
+TEST_F(Output, E49ExistsGetsNumbersAndOverwriteReplaces) {
     for (const char* name : {"run_results.hdf", "run_results_1.hdf", "run_results_2.hdf"}) {
         const Outcome outcome = small.correlate();
         EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -185,12 +186,12 @@ TEST_F(Output, PrefixAndSuffix) {
     small.expect_refused(ExitCode::usage, {"--prefix", "x/y"}, {"-p", "x/y"});
 }
 
-TEST_F(Output, DirectoryMissingIsCreated) {
+TEST_F(Output, E50DirectoryMissingIsCreated) {
     small.out = small.dir.file("new/deep");
     small.expect_done();
 }
 
-TEST_F(Output, DirectoryNotWritable) {
+TEST_F(Output, E50DirectoryNotWritable) {
     const std::string file = small.dir.file("a_file");
     std::ofstream(file) << "x";
     for (const std::string& out : {file, file + "/below", std::string("/proc/nowhere")}) {
@@ -232,11 +233,11 @@ class Options : public ::testing::Test {
     SmallRun small;
 };
 
-TEST_F(Options, RequestedGpuAbsent) {
+TEST_F(Options, E53RequestedGpuAbsent) {
     small.expect_refused(ExitCode::unavailable, {"gpu:63"}, {"--device", "gpu:63"});
 }
 
-TEST_F(Options, UnknownOptionInAJobFile) {
+TEST_F(Options, E56UnknownOptionInAJobFile) {
     const std::string job = small.dir.file("job.yaml");
     std::ofstream(job) << "stride_fram: 2\n";
     small.expect_refused(ExitCode::config, {job, "stride_fram", "stride_frame"}, {"-c", job});

@@ -19,10 +19,13 @@
 #include <string>
 #include <vector>
 
+#include "cli_fixture.hpp"
+
 namespace xpcs {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const std::string shared = XPCS_SHARED_DIR "/reference/";
 const std::string maps = "/xpcs/twotime/correlation_map/c2_";
@@ -190,7 +193,7 @@ TEST_F(TwotimeProgram, EmptyFramesAreNan) {
     EXPECT_EQ(values_of(found, "/xpcs/twotime/empty_frames").front(), 3);
 }
 
-TEST_F(TwotimeProgram, FewFramesLeaveOutSegments) {
+TEST_F(TwotimeProgram, E28FewFramesLeaveOutSegments) {
     if (!std::filesystem::exists(shared)) GTEST_SKIP() << "no reference data";
     const Outcome nine = run(input("rigaku-250", ".bin") + "-t Twotime -e 9 -p nine");
     ASSERT_EQ(nine.code, 0) << nine.err;
@@ -205,7 +208,7 @@ TEST_F(TwotimeProgram, FewFramesLeaveOutSegments) {
         has(four.out.substr(0, four.out.find('\n')), "/xpcs/twotime/normalized_g2_segments"));
 }
 
-TEST_F(TwotimeProgram, WhatCannotFitIsRefusedWithAProposal) {
+TEST_F(TwotimeProgram, E29WhatCannotFitIsRefusedWithAProposal) {
     if (!std::filesystem::exists(shared)) GTEST_SKIP() << "no reference data";
     const Outcome large =
         run(input("rigaku-250", ".bin") + "-t Twotime --n-frames 200000 --memory 8");
@@ -217,6 +220,19 @@ TEST_F(TwotimeProgram, WhatCannotFitIsRefusedWithAProposal) {
     EXPECT_EQ(label.code, 78);
     EXPECT_THAT(label.err, HasSubstr("dynamic bin 99, the q-map has 1 to 9"));
     EXPECT_FALSE(std::filesystem::exists(dir_.file("rigaku-250_results.hdf")));
+}
+
+TEST(TwotimeWarnings, FewCountsPerStaticBinAreWarnedOf) {
+    // 256 pixels in a static bin: 5 counts a frame, and 20.
+    const std::string few = "fewer than 10 counts per static bin and frame";
+    const testing::SmallRun sparse(0.02), plenty(0.08);
+    sparse.expect_done({few, "bins 1, 2, 3, 4", "-s time"}, {"-t", "Twotime"});
+    EXPECT_THAT(plenty.expect_done({}, {"-t", "Twotime"}).err, Not(HasSubstr(few)));
+    // Other smoothings do not divide by these counts.
+    for (const char* smooth : {"time", "none", "dqmap"}) {
+        const auto outcome = sparse.expect_done({}, {"-t", "Twotime", "-s", smooth});
+        EXPECT_THAT(outcome.err, Not(HasSubstr(few)));
+    }
 }
 
 TEST_F(TwotimeProgram, MultitauTwotimeHoldsTheDiagonalsOfTheMap) {

@@ -118,7 +118,7 @@ TEST_F(Imm, DenseFramesStayFrames) {
     EXPECT_EQ(samples[48], 100000U);
 }
 
-TEST_F(Imm, HeaderCutNamesFrameAndByte) {
+TEST_F(Imm, E04HeaderCutNamesFrameAndByte) {
     const std::string whole = imm_bytes(three());
     const std::string bytes = whole.substr(0, 1024 + 12 + 300);
     const auto read = [&] { testing::read_events(*open(bytes)); };
@@ -130,7 +130,7 @@ TEST_F(Imm, HeaderCutNamesFrameAndByte) {
     EXPECT_EQ(events.counts.last_frame, 0);
 }
 
-TEST_F(Imm, PayloadCutNamesFrameAndByte) {
+TEST_F(Imm, E04PayloadCutNamesFrameAndByte) {
     std::string bytes = imm_bytes(three());
     bytes.pop_back();
     const auto read = [&] { testing::read_events(*open(bytes)); };
@@ -140,7 +140,7 @@ TEST_F(Imm, PayloadCutNamesFrameAndByte) {
     EXPECT_EQ(testing::read_events(*open(bytes, options)).counts.last_frame, 1);
 }
 
-TEST_F(Imm, CutDenseFileIsRefusedWhenItIsOpened) {
+TEST_F(Imm, E04CutDenseFileIsRefusedWhenItIsOpened) {
     const ImmFrame dense{.compression = 0, .value = std::vector<std::uint32_t>(24, 1)};
     std::string bytes = imm_bytes({dense, dense});
     bytes.resize(bytes.size() - 3);

@@ -142,7 +142,7 @@ TEST_F(Rigaku64, SizeNotAMultipleOf8) {
     expect_error(ExitCode::data, {"run.bin", "5 bytes"}, [&] { open_rigaku64(path, strict); });
 }
 
-TEST_F(Rigaku64, FramesOutOfOrderAreCountedAndKept) {
+TEST_F(Rigaku64, E15FramesOutOfOrderAreCountedAndKept) {
     const auto got = read(words_of({{5, 1, 1}, {3, 1, 1}, {4, 1, 1}, {4, 2, 1}, {2, 9, 1}}));
     EXPECT_EQ(got.counts.out_of_order, 2);
     EXPECT_EQ(got.frame_bases, std::vector<std::int64_t>{2});
@@ -209,7 +209,7 @@ TEST_F(Rigaku64, SeveralWrapsWithinOneBlockAreFollowed) {
     EXPECT_EQ(got.counts.counter_wraps, 2999 * 50'000LL / wrap);
 }
 
-TEST_F(Rigaku64, DisorderAroundAWrapIsNotAnotherWrap) {
+TEST_F(Rigaku64, E15DisorderAroundAWrapIsNotAnotherWrap) {
     const std::vector<Event> events = {
         {wrap - 2, 1, 1}, {wrap, 1, 1}, {wrap - 1, 2, 1}, {wrap + 1, 3, 1}, {wrap - 1, 4, 1}};
     for (const std::int64_t block_bytes : {8, 16, 1 << 20}) {

@@ -110,7 +110,7 @@ TEST_F(DeviceGpu, EveryGpuWorksAndHasMemory) {
     EXPECT_EQ(choose_device("auto").kind, Device::Kind::gpu);
 }
 
-TEST(GpuBatches, CoverAllTilesWithinTheLimits) {
+TEST(GpuBatches, E52CoverAllTilesWithinTheLimits) {
     const reference::Run run = poisson_run(40, 5000, 0.1, 7, 50);
     const Partition partition = partition_of(run);
     const PixelSeries series = sparse_series(run, partition);

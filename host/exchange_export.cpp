@@ -209,12 +209,14 @@ void ExchangeWriter::write_scattering() {
 /// Three datasets of [lags][pixels] from one of [lags][3][rows][cols], image by image.
 void ExchangeWriter::write_unnormalized() {
     if (!data_.one_time.has_unnormalized) return;
-    const h5::Dataset from = h5::open_dataset(in_, rp::unnormalized_G2.path);
+    const DatasetPlace& place = data_.one_time.unnormalized;
+    const h5::File file = h5::open_file(place.file);
+    const h5::Dataset from = h5::open_dataset(file.id(), place.path);
     h5::require_filters(from);
     const h5::Shape shape = h5::shape_of(from);
     if (shape.size() != 4 || shape[1] != 3 || shape[2] * shape[3] > largest_image / sizeof(float)) {
         throw Error(ExitCode::data,
-                    h5::name_of(in_, rp::unnormalized_G2.path) + ": shape " + h5::to_string(shape) +
+                    h5::name_of(from.id()) + ": shape " + h5::to_string(shape) +
                         ", (lags, 3, rows, columns) is expected");
     }
     const hsize_t pixels = shape[2] * shape[3];

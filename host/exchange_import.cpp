@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -74,6 +75,7 @@ class ExchangeImport {
         : reader_(reader), data_(reader.data()), paths_(exchange_paths(in)), in_(in), out_(out) {}
 
     std::vector<std::string> run() {
+        notes_ = data_.warnings;
         write_entry();
         write_qmap();
         write_curves();
@@ -103,6 +105,8 @@ class ExchangeImport {
     void rebuild_qmap();
     void write_curves();
     void write_scattering();
+    void
+    copy_unnormalized(const std::function<void(hsize_t lag, hsize_t slot, float* image)>& read);
     void write_unnormalized();
     void write_maps();
     void write_twotime_tables(const std::vector<std::int64_t>& labels,
@@ -188,6 +192,7 @@ void ExchangeImport::write_entry() {
 /// From dqmap, sqmap, mask and their lists.
 void ExchangeImport::rebuild_qmap() {
     QMap qmap = load_qmap(data_.path);
+    if (data_.transposed) transpose(qmap);
     for (const std::string& warning : qmap.warnings) {
         // Every map of that time lacks these.
         if (warning.find("no dataset /qmap/") == std::string::npos &&
@@ -288,43 +293,64 @@ void ExchangeImport::write_scattering() {
                                    std::pair{"/timestamp_tick", rp::timestamp_tick}}) {
         if (!h5::is_dataset(in_, group() + name)) continue;
         const h5::Dataset times = h5::open_dataset(in_, group() + name);
+        if (data_.transposed) continue;
         put(out_, to, h5::read<double>(times, table_bytes), h5::shape_of(times));
     }
 }
 
-void ExchangeImport::write_unnormalized() {
-    const auto pixels = static_cast<hsize_t>(data_.rows * data_.cols);
+/// One image after the other: `read` fills slot `slot` of lag `lag`.
+void ExchangeImport::copy_unnormalized(
+    const std::function<void(hsize_t lag, hsize_t slot, float* image)>& read) {
     const hsize_t n_lags = data_.one_time.delay_list.size();
-    // Slot 1 of ours holds the later frames; IP of the older layout are the earlier ones.
-    const std::pair<const char*, hsize_t> slots[] = {{"/G2", 0}, {"/IF", 1}, {"/IP", 2}};
-    for (const auto& [name, slot] : slots) {
-        const std::string path = group() + name;
-        if (!h5::is_dataset(in_, path)) return;
-        const h5::Shape shape = h5::shape_of(h5::open_dataset(in_, path));
-        if (shape != h5::Shape{n_lags, pixels}) {
-            notes_.push_back(path + " has shape " + h5::to_string(shape) + ", (lags, pixels) is " +
-                             h5::to_string({n_lags, pixels}) + ": left out");
-            return;
-        }
-    }
     const auto rows = static_cast<hsize_t>(data_.rows), cols = static_cast<hsize_t>(data_.cols);
     h5::Storage storage = result_storage();
     storage.chunk = {1, 1, std::clamp<hsize_t>((hsize_t{1} << 18) / cols, 1, rows), cols};
     h5::Dataset to = h5::create_dataset(
         out_, rp::unnormalized_G2.path, H5T_NATIVE_FLOAT, {n_lags, 3, rows, cols}, storage);
-    std::vector<float> values(pixels);
-    for (const auto& [name, slot] : slots) {
-        const h5::Dataset from = h5::open_dataset(in_, group() + name);
-        h5::require_filters(from);
-        for (hsize_t lag = 0; lag < n_lags; ++lag) {
-            throw_if_stopped();
-            h5::read_slab(from, H5T_NATIVE_FLOAT, {lag, 0}, {1, pixels}, values.data());
+    std::vector<float> image(rows * cols);
+    for (hsize_t lag = 0; lag < n_lags; ++lag) {
+        throw_if_stopped();
+        for (const hsize_t slot : {0, 1, 2}) {
+            read(lag, slot, image.data());
             h5::write_slab(
-                to, H5T_NATIVE_FLOAT, {lag, slot, 0, 0}, {1, 1, rows, cols}, values.data());
+                to, H5T_NATIVE_FLOAT, {lag, slot, 0, 0}, {1, 1, rows, cols}, image.data());
         }
     }
     h5::write_attribute(to.id(), rp::attribute_slots, rp::slots_of_unnormalized_G2);
     finish(std::move(to), rp::unnormalized_G2.unit, rp::unnormalized_G2.description);
+}
+
+void ExchangeImport::write_unnormalized() {
+    const hsize_t n_lags = data_.one_time.delay_list.size();
+    const auto rows = static_cast<hsize_t>(data_.rows), cols = static_cast<hsize_t>(data_.cols);
+    const auto fits = [&](const h5::Dataset& dataset, const h5::Shape& expected) {
+        h5::require_filters(dataset);
+        const h5::Shape shape = h5::shape_of(dataset);
+        if (shape == expected) return true;
+        notes_.push_back(h5::name_of(dataset.id()) + " has shape " + h5::to_string(shape) + ", " +
+                         h5::to_string(expected) + " is expected: left out");
+        return false;
+    };
+    if (data_.one_time.has_unnormalized) {  // one dataset for the three
+        const DatasetPlace& place = data_.one_time.unnormalized;
+        const h5::File file = h5::open_file(place.file);
+        const h5::Dataset all = h5::open_dataset(file.id(), place.path);
+        if (!fits(all, {n_lags, 3, rows, cols})) return;
+        copy_unnormalized([&](hsize_t lag, hsize_t slot, float* image) {
+            h5::read_slab(all, H5T_NATIVE_FLOAT, {lag, slot, 0, 0}, {1, 1, rows, cols}, image);
+        });
+        return;
+    }
+    // Slot 1 of ours holds the later frames; IP of the older layout are the earlier ones.
+    std::vector<h5::Dataset> from;
+    for (const char* name : {"/G2", "/IF", "/IP"}) {
+        if (!h5::is_dataset(in_, group() + name)) return;
+        from.push_back(h5::open_dataset(in_, group() + name));
+        if (!fits(from.back(), {n_lags, rows * cols})) return;
+    }
+    copy_unnormalized([&](hsize_t lag, hsize_t slot, float* image) {
+        h5::read_slab(from[slot], H5T_NATIVE_FLOAT, {lag, 0}, {1, rows * cols}, image);
+    });
 }
 
 void ExchangeImport::write_maps() {

@@ -20,6 +20,10 @@ Matrix read_averaged_map(hid_t file, const std::string& path, std::int64_t large
 /// Fills data.two_time and the paths of the maps.
 void read_two_time(hid_t file, ResultData& data, std::vector<std::string>& map_paths);
 
+/// G2, IP and IF of every pixel of a result (open as `file`, called `result`): inside, then behind
+/// a link, then in `<stem>_G2.hdf` beside it; an empty path if nowhere.
+DatasetPlace find_unnormalized(hid_t file, const std::string& result);
+
 /// Where the older layout keeps what the present one calls otherwise.
 struct ExchangePaths {
     std::string tau, g2, g2_err, pixel_sum, frame_sum, mean_total, mean_partial, maps;

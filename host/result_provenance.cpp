@@ -2,11 +2,13 @@
 // Configuration and provenance of a result.
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
+#include "host/run_config.hpp"
 #include "host/version.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <string>
 #include <utility>
 
 namespace xpcs {
@@ -126,6 +128,27 @@ double total_seconds(const RunResult& result) {
         sum += seconds;
     }
     return sum;
+}
+
+/// Options of the table that have no place of their own in write_options().
+void write_other_options(const GroupWriter& group, const RunConfig& config) {
+    for (const auto& option : run_options().options()) {
+        std::string name = option.spec.name;
+        std::replace(name.begin(), name.end(), '-', '_');
+        const bool known = name == "type" || name == "memory" || name == "frame_time" ||
+                           name == "dq_selection" || h5::exists(group.id(), name);
+        const std::vector<std::string> values = option.get(config);
+        if (known || values.size() != 1) continue;
+        if (option.spec.kind == ValueKind::flag || option.spec.kind == ValueKind::boolean) {
+            group.truth(name.c_str(), values.front() == "true" || values.front() == "1");
+        } else if (option.spec.kind == ValueKind::integer) {
+            group.number(name.c_str(), std::stoll(values.front()));
+        } else if (option.spec.kind == ValueKind::real) {
+            group.real(name.c_str(), std::stod(values.front()), option.spec.unit.c_str());
+        } else {
+            group.text(name.c_str(), values.front());
+        }
+    }
 }
 
 void write_options(const GroupWriter& group, const RunConfig& config) {
@@ -343,6 +366,7 @@ void write_config(hid_t file, const RunResult& result, const std::string& path) 
         group.number("raw_size", static_cast<std::int64_t>(raw.size_bytes), "bytes");
         group.text("raw_modified", raw.modified);
     }
+    write_other_options(group, result.config);  // last: `device` is where it was computed
 }
 
 void write_provenance(hid_t file, const RunResult& result) {

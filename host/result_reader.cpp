@@ -42,6 +42,25 @@ Matrix read_matrix(hid_t file, const std::string& path, std::uint64_t limit) {
     return matrix;
 }
 
+/// Rows and columns swapped where the file came from MATLAB.
+Matrix turned(Matrix matrix, bool transposed) {
+    if (!transposed) return matrix;
+    Matrix out{matrix.cols, matrix.rows, std::vector<double>(matrix.values.size())};
+    for (std::int64_t r = 0; r < matrix.rows; ++r) {
+        for (std::int64_t c = 0; c < matrix.cols; ++c) {
+            out.values[static_cast<std::size_t>(c * matrix.rows + r)] = matrix.at(r, c);
+        }
+    }
+    return out;
+}
+
+/// A list of delays that stands upright can only be MATLAB's.
+bool is_transposed(hid_t file, const std::string& tau) {
+    if (!h5::is_dataset(file, tau)) return false;
+    const h5::Shape shape = h5::shape_of(h5::open_dataset(file, tau));
+    return shape.size() == 2 && shape[0] > 1 && shape[1] == 1;
+}
+
 Matrix read_matrix_if(hid_t file, const ResultPath& path, std::uint64_t limit) {
     return h5::is_dataset(file, path.path) ? read_matrix(file, path.path, limit) : Matrix{};
 }
@@ -173,7 +192,7 @@ void read_intensity(hid_t file, const std::string& path, double first_frame, Res
     if (!h5::is_dataset(file, path)) {
         return;
     }
-    const Matrix table = read_matrix(file, path, table_bytes);
+    const Matrix table = turned(read_matrix(file, path, table_bytes), data.transposed);
     if (table.rows != 2) {
         throw Error(ExitCode::data, h5::name_of(file, path) + ": two rows are expected");
     }
@@ -198,6 +217,7 @@ void read_shape(hid_t file, const std::string& path, ResultData& data) {
         if (shape.size() >= 2) {
             data.rows = static_cast<std::int64_t>(shape[shape.size() - 2]);
             data.cols = static_cast<std::int64_t>(shape[shape.size() - 1]);
+            if (data.transposed) std::swap(data.rows, data.cols);
         }
     }
 }
@@ -215,7 +235,8 @@ void read_one_time(hid_t file, ResultData& data) {
     one.partial = read_segments(file, rp::g2_partial, data);
     one.partial_err = read_segments(file, rp::g2_partial_err, data);
     one.partial_labels = read_if<double>(file, rp::g2_partial_labels.path);
-    one.has_unnormalized = h5::is_dataset(file, rp::unnormalized_G2.path);
+    one.unnormalized = find_unnormalized(file, data.path);
+    one.has_unnormalized = !one.unnormalized.path.empty();
     one.delay_s = times(one.delay_list, data.step_s());
     const auto bins = static_cast<std::int64_t>(data.qmap.dynamic_index_mapping.size());
     if (bins != one.g2.cols) {
@@ -323,36 +344,47 @@ void ResultReader::read_exchange() {
         number_naturally(data_.qmap.static_v_list, data_.qmap.static_index_mapping);
     }
     OneTimeData& one = data_.one_time;
+    data_.transposed = is_transposed(file, paths.tau);
+    if (data_.transposed) data_.warnings.emplace_back("the axes are in the order of MATLAB");
+    const auto matrix = [&](const std::string& path, std::uint64_t limit) {
+        return turned(read_matrix(file, path, limit), data_.transposed);
+    };
     if (h5::is_dataset(file, paths.g2)) {
         data_.analysis_types.emplace_back("Multitau");
         for (const double lag : h5::read<double>(file, paths.tau, small_bytes)) {
             one.delay_list.push_back(static_cast<std::int64_t>(std::llround(lag)));
         }
-        one.g2 = read_matrix(file, paths.g2, table_bytes);
+        one.g2 = matrix(paths.g2, table_bytes);
         require_columns(data_, one.g2, "g2");
         if (h5::is_dataset(file, paths.g2_err)) {
-            one.g2_err = read_matrix(file, paths.g2_err, table_bytes);
+            one.g2_err = matrix(paths.g2_err, table_bytes);
             require_columns(data_, one.g2_err, "g2 error");
         }
         one.delay_s = times(one.delay_list, data_.step_s());
+        one.unnormalized = find_unnormalized(file, data_.path);
+        one.has_unnormalized = !one.unnormalized.path.empty();
     }
     if (h5::is_dataset(file, paths.mean_total)) {
-        data_.scattering_1d = read_matrix(file, paths.mean_total, small_bytes);
+        data_.scattering_1d = matrix(paths.mean_total, small_bytes);
     }
     if (h5::is_dataset(file, paths.mean_partial)) {
-        data_.scattering_1d_segments = read_matrix(file, paths.mean_partial, table_bytes);
+        data_.scattering_1d_segments = matrix(paths.mean_partial, table_bytes);
     }
     read_intensity(file, paths.frame_sum, 1, data_);  // that layout counts frames from 1
     image_path_ = paths.pixel_sum;
     read_shape(file, image_path_, data_);
-    read_exchange_maps(file, paths, data_, map_paths_);
+    if (!data_.transposed) {
+        read_exchange_maps(file, paths, data_, map_paths_);
+    } else if (h5::is_group(file, paths.maps)) {
+        data_.warnings.emplace_back("two-time maps of MATLAB files are not read");
+    }
 }
 
 Matrix ResultReader::scattering_2d() const {
     if (!h5::is_dataset(file_.id(), image_path_)) {
         return {};
     }
-    return read_matrix(file_.id(), image_path_, image_bytes);
+    return turned(read_matrix(file_.id(), image_path_, image_bytes), data_.transposed);
 }
 
 QMap ResultReader::load_maps() const {
@@ -360,12 +392,14 @@ QMap ResultReader::load_maps() const {
     const hid_t file = file_.id();
     const std::string group = data_.layout == "xpcs" ? rp::qmap.path : rp::xpcs.path;
     const bool current = data_.layout == "xpcs";
-    const Matrix labels =
-        read_matrix(file, group + (current ? "/dynamic_roi_map" : "/dqmap"), image_bytes);
+    const auto image = [&](const std::string& path) {
+        return turned(read_matrix(file, path, image_bytes), data_.transposed);
+    };
+    const Matrix labels = image(group + (current ? "/dynamic_roi_map" : "/dqmap"));
     qmap.rows = labels.rows;
     qmap.cols = labels.cols;
     const auto to_labels = [&](const std::string& path, std::vector<std::uint32_t>& to) {
-        const Matrix map = read_matrix(file, path, image_bytes);
+        const Matrix map = image(path);
         if (map.rows != qmap.rows || map.cols != qmap.cols) {
             throw Error(ExitCode::data, h5::name_of(file, path) + ": the maps differ in shape");
         }

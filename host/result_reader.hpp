@@ -45,6 +45,10 @@ struct NamedValue {
 /// Text of a value as a table shows it; lists as "a, b, c".
 std::string to_text(const NamedScalar& value);
 
+struct DatasetPlace {
+    std::string file, path;
+};
+
 struct OneTimeData {
     std::vector<std::int64_t> delay_list;  ///< [n_lags] frames after stride and averaging
     std::vector<double> delay_s;           ///< [n_lags] seconds; NaN if no frame time is known
@@ -55,6 +59,7 @@ struct OneTimeData {
     std::vector<Matrix> partial_err;     ///< [n_segments]
     std::vector<double> partial_labels;  ///< [n_segments] frames
     bool has_unnormalized = false;
+    DatasetPlace unnormalized;  ///< [n_lags][3: G2, IF, IP][rows][cols]; may be another file
 };
 
 struct TwoTimeData {
@@ -86,7 +91,8 @@ struct ResultData {
     std::vector<double> intensity_frame;
     std::vector<double> intensity;  ///< counts per frame and pixel
     std::int64_t rows = 0, cols = 0;
-    QMap qmap;  ///< without its maps: see ResultReader::load_maps
+    bool transposed = false;  ///< the file's axes are in MATLAB's order; those here are not
+    QMap qmap;                ///< without its maps: see ResultReader::load_maps
     std::vector<std::string> warnings;
 
     bool has_multitau() const { return !one_time.g2.empty(); }

@@ -421,6 +421,55 @@ TEST(Exchange, ComesBackFromWhatTheOlderProgramsWrote) {
     EXPECT_EQ(qmap.energy_keV, 10);
 }
 
+/// The same file as MATLAB would have written it: every array with its axes in the other order.
+TEST(Exchange, AxesInTheOrderOfMatlab) {
+    const TempDir dir;
+    const std::string result = write_plain(dir), old = dir.file("old.hdf"),
+                      turned = dir.file("m.hdf");
+    convert(result, old, ExportFormat::exchange);
+    {
+        const h5::File from = h5::open_file(old), to = h5::create_file(turned);
+        const char* arrays[] = {"/exchange/tau",
+                                "/exchange/norm-0-g2",
+                                "/exchange/norm-0-stderr",
+                                "/exchange/pixelSum",
+                                "/exchange/frameSum",
+                                "/exchange/partition-mean-total",
+                                "/exchange/partition-mean-partial",
+                                "/xpcs/dqmap",
+                                "/xpcs/sqmap",
+                                "/xpcs/mask",
+                                "/xpcs/dqlist",
+                                "/xpcs/dphilist",
+                                "/xpcs/sqlist",
+                                "/xpcs/sphilist",
+                                "/xpcs/dnoq",
+                                "/xpcs/dnophi",
+                                "/xpcs/snoq",
+                                "/xpcs/snophi",
+                                "/measurement/instrument/detector/exposure_period"};
+        for (const char* path : arrays) {
+            const auto values = h5::read<double>(from.id(), path);
+            const h5::Shape is = h5::shape_of(h5::open_dataset(from.id(), path));
+            std::vector<double> other(values.size());
+            for (hsize_t r = 0; r < is[0]; ++r) {
+                for (hsize_t c = 0; c < is[1]; ++c)
+                    other[c * is[0] + r] = values[r * is[1] + c];
+            }
+            h5::write(to.id(), path, other, {is[1], is[0]});
+        }
+        h5::require_group(to.id(), "/exchange/C2T_all");
+    }
+    const ResultReader reader(turned);
+    EXPECT_TRUE(reader.data().transposed);
+    EXPECT_EQ(reader.data().rows, 60);
+    EXPECT_EQ(reader.scattering_2d().values, ResultReader(result).scattering_2d().values);
+    const auto notes = convert(turned, dir.file("back.hdf"), ExportFormat::xpcs);
+    EXPECT_THAT(notes, ::testing::Contains(HasSubstr("order of MATLAB")));
+    EXPECT_THAT(notes, ::testing::Contains(HasSubstr("maps of MATLAB files are not read")));
+    expect_same_numbers(result, dir.file("back.hdf"));
+}
+
 TEST(Exchange, WhatIsMissingIsSaid) {
     const TempDir dir;
     const std::string result = write_plain(dir), old = dir.file("old.hdf");

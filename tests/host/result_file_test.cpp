@@ -195,6 +195,48 @@ TEST(ResultFile, WritesProvenanceAndAnyByteSafely) {
     EXPECT_EQ(h5::read_integer(file.id(), std::string(rp::prov_counts.path) + "/records"), 77);
 }
 
+TEST(ResultFile, ConfigHoldsEveryOptionAndWhatBecameOfIt) {
+    const TempDir dir;
+    RunResult result = made_up_result(dir);
+    result.config.dq_selection = "1,3";
+    result.config.raw = {"a.bin", "b.bin"};
+    result.config.channel = "threshold_2";
+    result.frames = {7, 900, 2, 3, 148, 1000, 444};
+    const h5::File file = h5::open_file(write_result(result));
+    const std::string group = rp::multitau_config.path;
+    for (const OptionSpec& spec : run_options().specs()) {
+        std::string name = spec.name;
+        std::replace(name.begin(), name.end(), '-', '_');
+        if (name == "type") name = "analysis_type";
+        if (name == "memory") name = "memory_gib";
+        if (name == "frame_time") name = "frame_time_s";
+        EXPECT_TRUE(h5::is_dataset(file.id(), group + "/" + name)) << name;
+    }
+    const auto number = [&](const char* name) {
+        return h5::read_integer(file.id(), group + "/" + name);
+    };
+    EXPECT_EQ(number("begin_frame_used"), 7);
+    EXPECT_EQ(number("end_frame_used"), 900);
+    EXPECT_EQ(number("n_frames_used"), 148);
+    EXPECT_EQ(number("n_frames_file"), 1000);
+    EXPECT_EQ(number("raw_size"), 12345);
+    for (const char* name : {"program",
+                             "version",
+                             "device",
+                             "qmap_hash",
+                             "raw_modified",
+                             "channel",
+                             "analysis_type"}) {
+        EXPECT_NE(h5::read_string(file.id(), group + "/" + name), "") << name;
+    }
+    EXPECT_EQ(h5::read_number(file.id(), group + "/run_time"), 0.75);
+    EXPECT_EQ(h5::read_strings(file.id(), group + "/raw"), result.config.raw);
+    EXPECT_EQ(h5::read<std::int64_t>(file.id(), group + "/dq_selection"),
+              (std::vector<std::int64_t>{1, 3}));
+    EXPECT_EQ(h5::type_name(h5::type_of(h5::open_dataset(file.id(), group + "/save_G2")).id()),
+              h5::type_name(h5::boolean_type().id()));
+}
+
 TEST(ResultFile, WorksWithoutMetadataAndWithoutFrameTime) {
     const TempDir dir;
     RunResult result = made_up_result(dir);

@@ -221,6 +221,42 @@ TEST(ResultReader, ReadsTheOlderLayout) {
     EXPECT_FALSE(is_complete_result(path, reason));
 }
 
+/// G2, IP and IF of 2023 and 2024 lie in a file of their own, with or without a link to it.
+TEST(ResultReader, FindsUnnormalizedG2InsideThenBehindALinkThenBeside) {
+    const TempDir dir;
+    const std::string path = write_result(made_up_result(dir));
+    const auto place = [&] { return ResultReader(path).data().one_time.unnormalized; };
+    EXPECT_FALSE(ResultReader(path).data().one_time.has_unnormalized);
+    const auto write_own = [&](const std::string& name) {
+        const h5::File file = h5::create_file(dir.file(name));
+        h5::write<float>(file.id(), "/G2IPIF", std::vector<float>(12, 1), {1, 3, 2, 2});
+    };
+    std::ofstream(dir.file("run_results_G2.hdf")) << "something else";
+    write_own("run_G2.hdf");
+    EXPECT_EQ(place().file, dir.file("run_G2.hdf"));
+    EXPECT_EQ(place().path, "/G2IPIF");
+    fs::remove(dir.file("run_results_G2.hdf"));
+    write_own("run_results_G2.hdf");
+    EXPECT_EQ(place().file, dir.file("run_results_G2.hdf"));
+
+    write_own("elsewhere.hdf");
+    const auto link = [&](const char* from, const char* to) {
+        const h5::File file = h5::open_file_for_writing(path);
+        h5::link_external(file.id(), from, to, "/G2IPIF");
+    };
+    link("/exchange/G2IPIF", "gone.hdf");
+    EXPECT_EQ(place().file, dir.file("run_results_G2.hdf"));  // a link that leads nowhere
+    link("/xpcs/multitau/unnormalized_g2", "elsewhere.hdf");
+    EXPECT_EQ(place().file, path);
+    EXPECT_EQ(place().path, "/xpcs/multitau/unnormalized_g2");
+    {
+        const h5::File file = h5::open_file_for_writing(path);
+        h5::write<float>(file.id(), rp::unnormalized_G2.path, std::vector<float>(12), {1, 3, 2, 2});
+    }
+    EXPECT_EQ(place().path, rp::unnormalized_G2.path);
+    EXPECT_TRUE(ResultReader(path).data().one_time.has_unnormalized);
+}
+
 TEST(ResultReader, RefusesWhatContradictsItself) {
     const TempDir dir;
     const std::string path = write_result(made_up_result(dir));

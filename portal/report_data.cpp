@@ -206,27 +206,49 @@ Box used_box(const ReportImage& image) {
     return box.row0 < box.row1 ? box : Box{0, image.rows, 0, image.cols};
 }
 
-ReportData
-gather(const std::string& path, bool stretched, std::size_t most_maps, std::int64_t side) {
-    const ResultReader reader(path);
+namespace {
+
+ReportData curves_from(const ResultReader& reader, const std::string& path, bool stretched) {
     ReportData out;
     out.name = dataset_name(path);
     out.file = std::filesystem::path(path).filename().string();
     out.result = reader.data();
-    const Matrix image = reader.scattering_2d();
-    out.maps = maps_of(reader, image.values.size(), out.result.warnings);
-    out.image = image_of(image, out.maps);
-    out.entry = reader.entry();
-    out.config = reader.config();
-    out.provenance = reader.provenance();
     if (out.result.has_multitau()) {
         // Fits that somebody stored, with bounds of their own, are the ones to show.
         out.fits = stretched ? std::nullopt : read_fit(out.result, FitModel::single);
         if (!out.fits) out.fits = fit_result(out.result, std::nullopt, stretched);
     }
-    scale_segments(out.result);
     set_times(out);
+    return out;
+}
+
+}  // namespace
+
+ReportData gather_curves(const std::string& path, bool stretched) {
+    return curves_from(ResultReader(path), path, stretched);
+}
+
+ReportData
+gather(const std::string& path, bool stretched, std::size_t most_maps, std::int64_t side) {
+    const ResultReader reader(path);
+    ReportData out = curves_from(reader, path, stretched);
+    const Matrix image = reader.scattering_2d();
+    out.maps = maps_of(reader, image.values.size(), out.result.warnings);
+    out.image = image_of(image, out.maps);
+    out.entry = reader.entry();
+    out.config = reader.config();
+    for (const char* path :
+         {"/xpcs/multitau/config", "/xpcs/twotime/config", "/xpcs/twotime_multitau/config"}) {
+        if (auto values = reader.group(path); !values.empty()) {
+            out.configs.emplace_back(path, std::move(values));
+        }
+    }
+    out.provenance = reader.provenance();
+    scale_segments(out.result);
     read_maps(reader, out, most_maps, side);
+    if (out.result.has_band && most_maps > 0) {
+        out.band = read_band(path, most_maps, side);
+    }
     out.outliers = outlier_frames(out.result);
     out.hot = hot_pixels(image, out.maps, out.result, 200);
     out.findings = diagnose(out.result, image, out.maps, out.fits, out.provenance);

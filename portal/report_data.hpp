@@ -2,12 +2,14 @@
 // Everything a report shows, gathered once: page, pictures and tables are made from it.
 #pragma once
 
+#include "host/band_reader.hpp"
 #include "portal/diagnosis.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xpcs::portal {
@@ -44,10 +46,13 @@ struct ReportData {
     std::optional<FitTable> fits;
     std::vector<ReportMap> two_time;
     std::size_t n_maps_left_out = 0;
+    std::vector<BandMap> band;  ///< two-time whose resolution falls with the lag
     std::vector<Finding> findings;
     std::vector<std::size_t> outliers;
     std::vector<HotPixel> hot;
     std::vector<NamedValue> entry, config, provenance;
+    /// Every group of options that the result has, by its path in the file.
+    std::vector<std::pair<std::string, std::vector<NamedValue>>> configs;
     std::string time_unit = "s";
     std::vector<double> delay;  ///< of one_time, in time_unit
     double step = 1;            ///< of intensity and two-time maps, in time_unit
@@ -63,6 +68,9 @@ ReportData gather(const std::string& path,
                   bool stretched,
                   std::size_t most_maps = 36,
                   std::int64_t side = 400);
+
+/// Only one-time curves and their fits: what a comparison needs, without images and findings.
+ReportData gather_curves(const std::string& path, bool stretched);
 
 /// Dataset name of a result file: no directory, no .hdf/.h5/.hdf5, no _results.
 std::string dataset_name(const std::string& path);

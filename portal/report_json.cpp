@@ -158,6 +158,29 @@ json maps_json(const ReportData& report) {
     return out;
 }
 
+json band_json(const ReportData& report) {
+    json out = json::array();
+    for (const BandMap& map : report.band) {
+        const Quantised codes = quantise(map.values.values, false, 65534);
+        json lag = json::array();
+        for (const std::int64_t frames : map.lag) {
+            lag.push_back(number(static_cast<double>(frames) * report.step));
+        }
+        out.push_back({{"label", map.label},
+                       {"text", report.bin_text(map.label)},
+                       {"lag", lag},
+                       {"g2", numbers(map.g2)},
+                       {"err", numbers(map.g2_err)},
+                       {"columns", map.values.cols},
+                       {"step", number(map.age_step * report.step)},
+                       {"low", codes.low},
+                       {"high", codes.high},
+                       {"codes", codes.n_codes},
+                       {"data", codes.data}});
+    }
+    return out;
+}
+
 json twotime_curves(const ReportData& report) {
     const TwoTimeData& two = report.result.two_time;
     json out = json::array();
@@ -264,11 +287,24 @@ json results_json(const ReportData& report) {
         out["bins"] = report.fits->bins.size();
         out["bins_fitted"] = tau.size();
     }
-    put(report.time_unit == "s" ? "relaxation_time_s" : "relaxation_time_frames", median(tau));
-    put("contrast", median(contrast));
+    double time = median(tau);
     if (report.fits && report.fits->power_law.ok) {
-        put("exponent_of_q", report.fits->power_law.values[1]);
+        // At one q for all runs of a q-map, whichever bins could be fitted: else a trend would jump
+        // with the bins.
+        std::vector<double> all;
+        for (const BinFit& bin : report.fits->bins) {
+            if (bin.q > 0) {
+                all.push_back(bin.q);
+            }
+        }
+        const std::vector<double>& law = report.fits->power_law.values;
+        const double q = median(all);
+        time = law[0] * std::pow(q, law[1]);
+        put("relaxation_time_at_q", q);
+        put("exponent_of_q", law[1]);
     }
+    put(report.time_unit == "s" ? "relaxation_time_s" : "relaxation_time_frames", time);
+    put("contrast", median(contrast));
     double sum = 0;
     for (const double value : report.result.intensity) {
         sum += value;
@@ -322,6 +358,7 @@ json page_json(const ReportData& report) {
             {"maps", maps_json(report)},
             {"maps_left_out", report.n_maps_left_out},
             {"twotime_g2", twotime_curves(report)},
+            {"band", band_json(report)},
             {"findings", findings},
             {"entry", rows_of(report.entry)},
             {"config", rows_of(report.config)},
@@ -353,8 +390,9 @@ json metadata_json(const ReportData& report, const std::string& plot_time, doubl
         group("/entry/instrument", "instrument/");
         group("/entry/sample", "sample/");
         group("/entry/user", "user/");
-        out[result.has_multitau() ? "/xpcs/multitau/config" : "/xpcs/twotime/config"] =
-            nested(report.config);
+        for (const auto& [path, values] : report.configs) {
+            out[path] = nested(values);
+        }
     } else {
         group("/measurement/instrument", "instrument/");
         group("/measurement/sample", "sample/");

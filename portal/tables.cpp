@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <set>
 
 namespace xpcs::portal {
 
@@ -97,12 +98,14 @@ std::map<std::string, std::string> csv_tables(const ReportData& report) {
     const ResultData& result = report.result;
     add_curves(report, out);
     if (!result.intensity.empty()) {
-        std::string text = fmt::format("frame,time_{},intensity\n", report.time_unit);
+        std::string text = fmt::format("frame,time_{},intensity,outlier\n", report.time_unit);
+        const std::set<std::size_t> outliers(report.outliers.begin(), report.outliers.end());
         for (std::size_t i = 0; i < result.intensity.size(); ++i) {
-            text += fmt::format("{},{:.9g},{}\n",
+            text += fmt::format("{},{:.9g},{},{}\n",
                                 i,
                                 static_cast<double>(i) * report.frame_step,
-                                number(result.intensity[i]));
+                                number(result.intensity[i]),
+                                outliers.count(i));
         }
         out["intensity.csv"] = text;
     }

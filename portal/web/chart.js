@@ -160,6 +160,24 @@ const Charts = (() => {
     };
   }
 
+  // Axes around a canvas in a .pane.framed. x, y: {domain, label, ticks}; ticks: pairs of place and
+  // text where the scale is not even.
+  function frame(pane, x, y) {
+    const margin = { top: 4, right: 8, bottom: 42, left: 66 };
+    const width = Math.max(60, pane.clientWidth - margin.left - margin.right), height = Math.max(60, pane.clientHeight - margin.top - margin.bottom);
+    d3.select(pane).selectAll("svg").remove();
+    const svg = d3.select(pane).append("svg").attr("class", "axes").attr({ width: pane.clientWidth, height: pane.clientHeight });
+    const draw = (axis, orient, range, place, count) => {
+      const made = d3.svg.axis().scale(d3.scale.linear().domain(axis.domain).range(range)).orient(orient).outerTickSize(0);
+      axis.ticks ? made.tickValues(axis.ticks.map(t => t[0])).tickFormat(v => axis.ticks.find(t => t[0] === v)[1]) : made.ticks(count).tickFormat(v => format(v, 4));
+      svg.append("g").attr("class", "axis").attr("transform", place).call(made);
+    };
+    draw(x, "bottom", [0, width], `translate(${margin.left},${margin.top + height})`, Math.max(2, width / 90));
+    draw(y, "left", [height, 0], `translate(${margin.left},${margin.top})`, Math.max(2, height / 60));
+    svg.append("text").attr({ class: "label", "text-anchor": "middle", x: margin.left + width / 2, y: margin.top + height + 38 }).text(x.label);
+    svg.append("text").attr({ class: "label", "text-anchor": "middle", transform: `translate(13,${margin.top + height / 2}) rotate(-90)` }).text(y.label);
+  }
+
   // Colour bar with its axis.
   function colourBar(element, low, high, log, label) {
     const root = d3.select(element);
@@ -185,5 +203,5 @@ const Charts = (() => {
     for (let i = 0; i < n; ++i) out[i] = planes[i] | (planes[n + i] << 8);
     return out;
   }
-  return { chart, colourBar, unpack, viridis, line, table, format };
+  return { chart, frame, colourBar, unpack, viridis, line, table, format };
 })();

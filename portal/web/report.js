@@ -11,7 +11,7 @@ const paper = () => getComputedStyle(document.documentElement);
 const has = {
   image: report.image !== null, bins: report.bins.length > 0, curve: report.curve.total.length > 0,
   intensity: report.intensity.v.length > 0, twotime: report.maps.length > 0 || report.twotime_g2.length > 0,
-  partial: report.bins.some(b => b.partial.length > 1),
+  partial: report.bins.some(b => b.partial.length > 1), band: report.band.length > 0,
 };
 for (const node of document.querySelectorAll("[data-needs]")) if (!has[node.dataset.needs]) node.classList.add("hidden");
 for (const node of document.querySelectorAll(".axis-name")) node.textContent = qName;
@@ -197,6 +197,19 @@ function drawPartial() {
 }
 
 // --- two-time
+// The first row below; colours from the first to the last per cent. Returns their limits.
+function paintValues(canvas, values, columns, rows) {
+  const sorted = values.filter(v => !isNaN(v)).sort(), low = sorted[Math.floor(0.01 * sorted.length)] || 0, high = Math.max(low + 1e-9, sorted[Math.floor(0.99 * (sorted.length - 1))] || 1);
+  const colours = Charts.table(256), context = canvas.getContext("2d");
+  canvas.width = columns; canvas.height = rows;
+  const pixels = context.createImageData(columns, rows);
+  for (let y = 0; y < rows; ++y) for (let x = 0; x < columns; ++x) {
+    const v = values[y * columns + x];
+    if (!isNaN(v)) pixels.data.set([...colours[Math.max(0, Math.min(255, Math.round(255 * (v - low) / (high - low))))], 255], 4 * ((rows - 1 - y) * columns + x));
+  }
+  context.putImageData(pixels, 0, 0);
+  return [low, high];
+}
 async function drawTwoTime() {
   const select = byId("map-bin"), canvas = byId("map-canvas"), over = byId("map-over");
   const cut = Charts.chart(byId("cut-chart"), { height: 260, x: { label: timeLabel("t₁") }, y: { label: "C(t₁, t₂)" } });
@@ -239,19 +252,14 @@ async function drawTwoTime() {
     if (mean) list.push({ name: "mean over the run", color: "var(--fit)", line: true, width: 2.4, points: mean.t.map((t, m) => [t, mean.g2[m]]) });
     age.draw(list, true);
   };
+  const axes = () => map && Charts.frame(byId("map-pane"), { domain: [0, map.n * map.step], label: timeLabel("t₁") }, { domain: [0, map.n * map.step], label: timeLabel("t₂") });
   const show = async () => {
     map = report.maps[select.value];
-    const codes = await Charts.unpack(map.data), n = map.n, colours = Charts.table(256);
+    const codes = await Charts.unpack(map.data), n = map.n;
     values = Float32Array.from(codes, c => c === 0 ? NaN : map.low + (map.high - map.low) * (c - 1) / (map.codes - 1));
-    const sorted = values.filter(v => !isNaN(v)).sort(), low = sorted[Math.floor(0.01 * sorted.length)] || 0, high = Math.max(low + 1e-9, sorted[Math.floor(0.99 * (sorted.length - 1))] || 1);
-    canvas.width = canvas.height = n;
-    const context = canvas.getContext("2d"), pixels = context.createImageData(n, n);
-    for (let y = 0; y < n; ++y) for (let x = 0; x < n; ++x) {
-      const v = values[y * n + x];
-      if (!isNaN(v)) pixels.data.set([...colours[Math.max(0, Math.min(255, Math.round(255 * (v - low) / (high - low))))], 255], 4 * ((n - 1 - y) * n + x));
-    }
-    context.putImageData(pixels, 0, 0);
+    const [low, high] = paintValues(canvas, values, n, n);
     Charts.colourBar(byId("map-bar"), low, high, false, "C(t₁, t₂)");
+    axes();
     cursor(n >> 1, n >> 1);
   };
   canvas.addEventListener("mousemove", e => { if (!held) cursor(Math.floor(e.offsetX / canvas.clientWidth * map.n), map.n - 1 - Math.floor(e.offsetY / canvas.clientHeight * map.n)); });
@@ -263,6 +271,56 @@ async function drawTwoTime() {
   select.onchange = show;
   await show();
   new ResizeObserver(() => { cursor(...at); byId("map-bar").firstChild && show(); }).observe(byId("map-part"));
+}
+
+// --- two-time whose resolution falls with the lag: rows are lags, columns are ages
+async function drawBand() {
+  const select = byId("band-bin"), canvas = byId("band-canvas"), over = byId("band-over");
+  const byLag = Charts.chart(byId("band-lag-chart"), { height: 280, x: { label: timeLabel("delay"), log: true }, y: { label: "g2" } });
+  const byAge = Charts.chart(byId("band-age-chart"), { height: 240, x: { label: timeLabel("age") }, y: { label: "C" } });
+  let map = null, values = null, held = false, at = [0, 0];
+  report.band.forEach((m, i) => select.add(new Option(`${m.label}: ${m.text}`, i)));
+  const cursor = (x, row) => {
+    const n = map.columns, rows = map.lag.length;
+    at = [Math.max(0, Math.min(n - 1, x)), Math.max(0, Math.min(rows - 1, row))];
+    const [i, j] = at, age = k => (k + 0.5) * map.step, value = (k, r) => isNaN(values[r * n + k]) ? null : values[r * n + k];
+    over.width = Math.max(600, canvas.clientWidth * (window.devicePixelRatio || 1)); over.height = Math.round(over.width * canvas.clientHeight / Math.max(1, canvas.clientWidth));
+    const context = over.getContext("2d"), cx = (i + 0.5) * over.width / n, cy = over.height - (j + 0.5) * over.height / rows;
+    for (const [colour, width] of [["rgba(0,0,0,.6)", 3], ["#fff", 1.2]]) {
+      context.strokeStyle = colour; context.lineWidth = width;
+      context.beginPath(); context.moveTo(cx, 0); context.lineTo(cx, over.height); context.moveTo(0, cy); context.lineTo(over.width, cy); context.stroke();
+    }
+    byId("band-readout").textContent = `age ${format(age(i))}, delay ${format(map.lag[j])} ${report.time_unit} · C = ${value(i, j) === null ? "no value" : format(value(i, j))}`;
+    byLag.draw([{ name: "at this age", color: "var(--accent)", line: true, marks: 2.4, width: 1, points: map.lag.map((t, r) => [t, value(i, r)]) },
+      { name: "mean over the run", color: "var(--fit)", line: true, width: 2.2, errors: true, points: map.lag.map((t, r) => [t, map.g2[r], map.err[r]]) }], true);
+    byAge.draw([{ name: "C", color: "var(--accent)", line: true, width: 1.3, points: d3.range(n).map(k => [age(k), value(k, j)]) }], true);
+  };
+  // Every few rows of the lag axis a label: rows are lags, in order, not to scale.
+  const axes = () => {
+    if (!map) return;
+    const rows = map.lag.length, every = Math.max(1, Math.ceil(rows / 9));
+    const ticks = d3.range(0, rows, every).map(r => [r + 0.5, format(map.lag[r], 2)]);
+    Charts.frame(byId("band-pane"), { domain: [0, map.columns * map.step], label: timeLabel("age") }, { domain: [0, rows], label: timeLabel("delay"), ticks });
+  };
+  const show = async () => {
+    map = report.band[select.value];
+    const codes = await Charts.unpack(map.data), n = map.columns, rows = map.lag.length;
+    values = Float32Array.from(codes, c => c === 0 ? NaN : map.low + (map.high - map.low) * (c - 1) / (map.codes - 1));
+    const [low, high] = paintValues(canvas, values, n, rows);
+    Charts.colourBar(byId("band-bar"), low, high, false, "C");
+    axes();
+    cursor(n >> 1, rows >> 1);
+  };
+  const place = e => [Math.floor(e.offsetX / canvas.clientWidth * map.columns), map.lag.length - 1 - Math.floor(e.offsetY / canvas.clientHeight * map.lag.length)];
+  canvas.addEventListener("mousemove", e => { if (!held) cursor(...place(e)); });
+  canvas.addEventListener("click", e => { held = !held; cursor(...place(e)); });
+  canvas.addEventListener("keydown", e => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key], by = e.shiftKey ? 10 : 1;
+    if (step) { e.preventDefault(); cursor(at[0] + by * step[0], at[1] + by * step[1]); }
+  });
+  select.onchange = show;
+  await show();
+  new ResizeObserver(() => { axes(); cursor(...at); }).observe(byId("band-part"));
 }
 
 // --- provenance
@@ -288,7 +346,7 @@ function drawProvenance() {
   byId("dropped").append(element("h3", "What was kept and what was dropped"), rowsTable(kept), element("p", `Zero: ${counts.filter(r => /^(0|false)$/.test(r[1])).map(r => r[0]).join(", ")}.`, "readout"));
 }
 
-const sections = [[has.image, drawImage], [has.curve, drawCurves], [has.intensity, drawIntensity], [has.bins, drawG2], [has.bins, drawParameters], [has.partial, drawPartial], [has.twotime, drawTwoTime], [true, drawProvenance]];
+const sections = [[has.image, drawImage], [has.curve, drawCurves], [has.intensity, drawIntensity], [has.bins, drawG2], [has.bins, drawParameters], [has.partial, drawPartial], [has.twotime, drawTwoTime], [has.band, drawBand], [true, drawProvenance]];
 // One section that fails must not take the others along.
 Promise.all(sections.filter(s => s[0]).map(async ([, draw]) => { try { await draw(); } catch (error) { console.error(error); document.body.dataset.failed = String(error && error.stack || error); } })).then(() => { document.body.dataset.ready = "true"; });
 // Colours of lines follow the scheme.

@@ -170,6 +170,16 @@ void add_sample(Rows& rows) {
                                       not_negative),
                                  &C::falloff_q_inv_angstrom));
     rows.push_back(
+        option_row<C>(spec(g, "temperature", "K", "Temperature in the metadata.", "K", positive),
+                      &C::temperature_K));
+    rows.push_back(option_row<C>(spec(g,
+                                      "start-after",
+                                      "S",
+                                      "Start in the metadata, after 2026-01-01 09:00:00.",
+                                      "s",
+                                      not_negative),
+                                 &C::start_after_s));
+    rows.push_back(
         option_row<C>(spec(g, "beamstop", "R", "Radius without photons.", "px", not_negative),
                       &C::beamstop_radius_px));
     rows.push_back(option_row<C>(

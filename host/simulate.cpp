@@ -131,6 +131,10 @@ void validate_physics(const SimulateOptions& options) {
     if (!(options.hot_rate >= 0 && options.hot_rate <= 1)) {
         refuse("hot rate", text(options.hot_rate), "0 to 1");
     }
+    require_positive("temperature (K)", options.temperature_K);
+    if (!(options.start_after_s >= 0 && options.start_after_s <= 1e9)) {
+        refuse("start after (s)", text(options.start_after_s), "0 to 1e9");
+    }
     if (!(options.falloff_q_inv_angstrom >= 0) || !(options.beamstop_radius_px >= 0)) {
         refuse("falloff q or beamstop radius", "negative", "0 (none) or more");
     }

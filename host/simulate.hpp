@@ -67,6 +67,8 @@ struct SimulateOptions {
     double falloff_q_inv_angstrom = 0;    ///< q_f; 0 = the same mean everywhere
     double beamstop_radius_px = 0;        ///< no photons nearer to the beam centre
     std::int64_t n_hot = 0;               ///< hot pixels, chosen by the seed
+    double temperature_K = 295;           ///< in the metadata; > 0
+    double start_after_s = 0;             ///< start, in the metadata: after 2026-01-01 09:00:00
     double hot_rate = 0.9;                ///< probability that a hot pixel fires in a frame
     std::vector<std::int64_t> hot_given;  ///< detector indices, instead of n_hot
 

@@ -28,7 +28,7 @@ struct TextField {
 
 constexpr double wavelength_keV_m = 12.39841984e-10;
 
-/// `seconds` after the fixed start of every simulated run, so that equal options give equal bytes.
+/// `seconds` after the fixed start of simulated runs, so that equal options give equal bytes.
 std::string time_text(double seconds) {
     constexpr std::time_t start = 1767258000;  // 2026-01-01 09:00:00 UTC
     const std::time_t then = start + static_cast<std::time_t>(seconds);
@@ -107,7 +107,8 @@ std::vector<NumberField> instrument_numbers(const SimulateOptions& options) {
     };
 }
 
-std::vector<NumberField> sample_numbers() {
+std::vector<NumberField> sample_numbers(const SimulateOptions& options) {
+    const double temperature = options.temperature_K;
     return {
         {"position_x", 0, "m", "position of the sample"},
         {"position_y", 0, "m", "position of the sample"},
@@ -115,15 +116,15 @@ std::vector<NumberField> sample_numbers() {
         {"position_rheo_x", 0, "m", "position of the rheometer"},
         {"position_rheo_y", 0, "m", "position of the rheometer"},
         {"position_rheo_z", 0, "m", "position of the rheometer"},
-        {"qnw1_temperature", 295, "K", "temperature of the sample"},
-        {"qnw1_temperature_set", 295, "K", "set point of the temperature"},
-        {"qnw2_temperature", 295, "K", "temperature of the sample"},
-        {"qnw2_temperature_set", 295, "K", "set point of the temperature"},
-        {"qnw3_temperature", 295, "K", "temperature of the sample"},
-        {"qnw3_temperature_set", 295, "K", "set point of the temperature"},
-        {"qnw_lakeshore", 295, "K", "temperature of the holder"},
+        {"qnw1_temperature", temperature, "K", "temperature of the sample"},
+        {"qnw1_temperature_set", temperature, "K", "set point of the temperature"},
+        {"qnw2_temperature", temperature, "K", "temperature of the sample"},
+        {"qnw2_temperature_set", temperature, "K", "set point of the temperature"},
+        {"qnw3_temperature", temperature, "K", "temperature of the sample"},
+        {"qnw3_temperature_set", temperature, "K", "set point of the temperature"},
+        {"qnw_lakeshore", temperature, "K", "temperature of the holder"},
         {"rheometer_shear_rate", 0, "any", "shear rate"},
-        {"rheometer_temperature", 295, "K", "temperature of the rheometer"},
+        {"rheometer_temperature", temperature, "K", "temperature of the rheometer"},
     };
 }
 
@@ -203,8 +204,8 @@ std::vector<TextField> entry_texts(const SimulateOptions& options, const std::st
         {"entry_identifier", name, "name of the measurement"},
         {"entry_identifier_uuid", uuid_text(options.seed), "unique name of the measurement"},
         {"beamline", "simulation", "where it was measured"},
-        {"start_time", time_text(0), "first frame"},
-        {"end_time", time_text(duration_s), "after the last frame"},
+        {"start_time", time_text(options.start_after_s), "first frame"},
+        {"end_time", time_text(options.start_after_s + duration_s), "after the last frame"},
     };
 }
 
@@ -274,7 +275,7 @@ void write_simulated_metadata(const std::string& path,
     to.integer("/entry/instrument/attenuator_2/attenuator_index", 0, "attenuator in the beam");
     to.numbers("/entry/instrument/detector_1", detector_numbers(options));
     to.numbers("/entry/instrument", instrument_numbers(options));
-    to.numbers("/entry/sample", sample_numbers());
+    to.numbers("/entry/sample", sample_numbers(options));
     write_truth_group(file, options, report);
     h5::flush(file);
     file.close();

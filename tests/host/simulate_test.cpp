@@ -333,13 +333,16 @@ TEST_F(Simulate, CountsStopBelowTheAllOnesValue) {
 TEST_F(Simulate, MetadataHasWhatReadersNeed) {
     SimulateOptions options = small();
     options.n_frames = 10;
+    options.temperature_K = 310;
+    options.start_after_s = 3661;
     const auto report = simulate(options);
     const h5::File file = h5::open_file(report.metadata_file);
     const hid_t id = file.id();
     const std::string detector = "/entry/instrument/detector_1/";
     EXPECT_EQ(h5::read_string(id, "/entry/schema_version"), "0.1.0");
     EXPECT_EQ(h5::read_string(id, "/entry/definition"), "NXxpcs");
-    EXPECT_EQ(h5::read_string(id, "/entry/start_time").size(), 26U);
+    EXPECT_EQ(h5::read_string(id, "/entry/start_time"), "2026-01-01 10:01:01.000000");
+    EXPECT_DOUBLE_EQ(h5::read_number(id, "/entry/sample/qnw1_temperature"), 310);
     EXPECT_DOUBLE_EQ(h5::read_number(id, detector + "frame_time"), options.frame_time_s);
     EXPECT_DOUBLE_EQ(h5::read_number(id, detector + "count_time"), options.frame_time_s);
     EXPECT_DOUBLE_EQ(h5::read_number(id, detector + "x_pixel_size"), 76e-6);

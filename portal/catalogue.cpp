@@ -194,24 +194,14 @@ Answer Catalogue::search(const Query& query, const Viewer& viewer) const {
     if (match.empty()) {
         return index->search(query, viewer, nullptr);
     }
-    const auto ids = [&](const char* sql) {
-        Statement rows = database_.prepare(sql);
-        rows.bind(1, match);
-        std::vector<std::int64_t> found;
-        while (rows.step()) {
-            found.push_back(rows.integer(0));
-        }
-        return found;
-    };
-    std::vector<std::int64_t> found = ids("SELECT rowid FROM words WHERE words MATCH ?");
+    auto found = index_->found(database_, match, false);
     Query asked = query;
     // Ranking takes far longer than finding, and a word that thousands have ranks nothing.
     if (query.sort == "relevance") {
-        found.size() > most_ranked
-            ? void(asked.sort = "newest")
-            : void(found = ids("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank"));
+        found->size() > most_ranked ? void(asked.sort = "newest")
+                                    : void(found = index_->found(database_, match, true));
     }
-    return index->search(asked, viewer, &found);
+    return index->search(asked, viewer, found.get());
 }
 
 namespace {

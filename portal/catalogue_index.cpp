@@ -41,22 +41,23 @@ frequent(const std::vector<std::string>& values, const std::vector<std::int64_t>
     return out;
 }
 
-/// Distinct values, sorted, and the place of each row's value among them.
-void encode(const std::vector<Hit>& hits,
-            std::size_t facet,
-            std::vector<std::string>& values,
-            std::vector<std::uint32_t>& codes) {
+/// Distinct values of a facet, sorted; and in `codes` the place of each row's value among them.
+std::vector<std::string> encode(const std::vector<Hit>& hits,
+                                std::size_t facet,
+                                std::vector<std::array<std::uint32_t, n_facets>>& codes) {
     std::map<std::string, std::uint32_t> places;
     for (const Hit& hit : hits) {
         places.emplace(hit.facets[facet], 0);
     }
+    std::vector<std::string> values;
     for (auto& [value, place] : places) {
         place = static_cast<std::uint32_t>(values.size());
         values.push_back(value);
     }
-    for (const Hit& hit : hits) {
-        codes.push_back(places.at(hit.facets[facet]));
+    for (std::size_t row = 0; row < hits.size(); ++row) {
+        codes[row][facet] = places.at(hits[row].facets[facet]);
     }
+    return values;
 }
 
 }  // namespace
@@ -118,8 +119,9 @@ CatalogueIndex::CatalogueIndex(const Database& database) : change_(change_of(dat
         }
         list_.push_back(entry->second);
     }
+    value_.resize(hits_.size());
     for (std::size_t k = 0; k < n_facets; ++k) {
-        encode(hits_, k, values_[k], value_[k]);
+        values_[k] = encode(hits_, k, value_);
     }
     by_title_.resize(hits_.size());
     std::iota(by_title_.begin(), by_title_.end(), Row{0});
@@ -190,7 +192,7 @@ Answer CatalogueIndex::search(const Query& query,
         }
         std::size_t n_missed = 0, missed = 0;
         for (const std::size_t k : chosen) {
-            if (allowed[k][value_[k][row]] == 0) {
+            if (allowed[k][value_[row][k]] == 0) {
                 ++n_missed;
                 missed = k;
             }
@@ -198,10 +200,10 @@ Answer CatalogueIndex::search(const Query& query,
         if (n_missed == 0) {
             matching.push_back(row);
             for (std::size_t k = 0; k < n_facets; ++k) {
-                ++counts[k][value_[k][row]];
+                ++counts[k][value_[row][k]];
             }
         } else if (n_missed == 1) {
-            ++counts[missed][value_[missed][row]];
+            ++counts[missed][value_[row][missed]];
         }
     }
     Answer answer;
@@ -224,8 +226,39 @@ std::shared_ptr<const CatalogueIndex> SharedIndex::get(const Database& database)
     const std::lock_guard lock(mutex_);
     if (!index_ || index_->change() != change_of(database)) {
         index_ = std::make_shared<const CatalogueIndex>(database);
+        found_.clear();
     }
     return index_;
+}
+
+std::shared_ptr<const SharedIndex::Ids>
+SharedIndex::found(const Database& database, const std::string& match, bool ranked) {
+    constexpr std::size_t most = 64;
+    const std::string key = (ranked ? "ranked " : "any ") + match;
+    std::shared_ptr<const CatalogueIndex> before;
+    {
+        const std::lock_guard lock(mutex_);
+        before = index_;
+        if (const auto known = found_.find(key); known != found_.end()) {
+            return known->second;
+        }
+    }
+    Statement rows =
+        database.prepare(ranked ? "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank"
+                                : "SELECT rowid FROM words WHERE words MATCH ?");
+    rows.bind(1, match);
+    auto ids = std::make_shared<Ids>();
+    while (rows.step()) {
+        ids->push_back(rows.integer(0));
+    }
+    const std::lock_guard lock(mutex_);
+    if (index_ == before) {  // else these may be of before the change
+        if (found_.size() >= most) {
+            found_.clear();
+        }
+        found_[key] = ids;
+    }
+    return ids;
 }
 
 }  // namespace xpcs::portal

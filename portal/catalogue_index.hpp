@@ -36,7 +36,7 @@ class CatalogueIndex {
     std::vector<std::string> lists_;             ///< distinct visible_to, one name per line
     std::vector<std::uint32_t> list_;            ///< [row] index into lists_
     std::array<std::vector<std::string>, n_facets> values_;   ///< distinct, sorted
-    std::array<std::vector<std::uint32_t>, n_facets> value_;  ///< [row] index into values_
+    std::vector<std::array<std::uint32_t, n_facets>> value_;  ///< [row][facet] index into values_
 };
 
 /// One index for several connections and threads.
@@ -45,9 +45,16 @@ class SharedIndex {
     /// The index as of the last change, read again if there was one.
     std::shared_ptr<const CatalogueIndex> get(const Database& database);
 
+    using Ids = std::vector<std::int64_t>;
+    /// Records that match, ranked or in no order. Kept until the next change: whoever narrows
+    /// down, sorts or turns pages asks for the same words again.
+    std::shared_ptr<const Ids>
+    found(const Database& database, const std::string& match, bool ranked);
+
   private:
     std::mutex mutex_;
     std::shared_ptr<const CatalogueIndex> index_;
+    std::map<std::string, std::shared_ptr<const Ids>> found_;
 };
 
 /// True if one of the names, one per line, is the viewer's.

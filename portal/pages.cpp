@@ -348,9 +348,8 @@ Html experiment_body(const std::string& name, const std::vector<Hit>& runs) {
             "<h1>Experiment {}</h1><div class=\"grid\" id=\"trends\" data-live data-runs=\"{}\">",
             escape(name),
             escape(dump_text(list))) +
-        card("Relaxation time (median of the bins)", "trend-tau") +
-        card("Contrast", "trend-contrast") + card("Intensity", "trend-intensity") +
-        card("Temperature", "trend-temperature") +
+        card("Relaxation time at the middle q", "trend-tau") + card("Contrast", "trend-contrast") +
+        card("Intensity", "trend-intensity") + card("Temperature", "trend-temperature") +
         "<section class=\"card\"><h2>Runs</h2><div class=\"scroll\"><table><tr><th>no.</th><th "
         "class=\"text\">run</th><th>start</th><th>τ "
         "(s)</th><th>contrast</th><th>intensity</th><th>T "

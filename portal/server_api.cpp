@@ -40,6 +40,23 @@ std::string result_of(const Stored& record) {
 
 }  // namespace
 
+std::string CurveCache::get(const std::string& path) {
+    constexpr std::size_t most = 100;
+    const std::lock_guard lock(mutex_);
+    const auto written = std::filesystem::last_write_time(path);
+    const auto bytes = static_cast<std::int64_t>(std::filesystem::file_size(path));
+    Entry& entry = entries_[path];
+    if (entry.text.empty() || entry.written != written || entry.bytes != bytes) {
+        entry = {bytes, written, ""};
+        entry.text = dump_text(curves_json(gather_curves(path, false)));
+    }
+    const std::string text = entry.text;
+    if (entries_.size() > most) {
+        entries_.clear();
+    }
+    return text;
+}
+
 void Server::State::api_routes() {
     const auto send = [](Response& response, const json& value) {
         response.set_content(dump_text(value), "application/json");
@@ -97,8 +114,7 @@ void Server::State::api_routes() {
                  if (!path) {
                      return missing(response);
                  }
-                 const std::lock_guard lock(hdf5);
-                 send(response, curves_json(gather(*path, false, 0)));
+                 response.set_content(curves.get(*path), "application/json");
              });
     http.Get(R"(/api/jobs/(\d{1,9}))",
              [this, send, missing](const Request& request, Response& response) {

@@ -10,6 +10,8 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -60,11 +62,29 @@ class Loan {
     std::unique_ptr<Catalogue> one_;
 };
 
+/// Curves of results as JSON, made once for each file as long as it does not change.
+class CurveCache {
+  public:
+    /// Throws what reading a result throws.
+    std::string get(const std::string& path);
+
+  private:
+    struct Entry {
+        std::int64_t bytes = 0;
+        std::filesystem::file_time_type written;
+        std::string text;
+    };
+    std::mutex mutex_;  ///< also of HDF5: the serial library takes one thread at a time
+    std::map<std::string, Entry> entries_;
+};
+
 struct Server::State {
     explicit State(const ServeOptions& given)
         : options(given), pool(given.catalogue), root(given.root),
           sessions(given.auth.empty() ? std::map<std::string, User>{} : read_users(given.auth)),
-          jobs(given.jobgen, given.deployments, given.catalogue) {}
+          jobs(given.jobgen, given.deployments, given.catalogue) {
+        Loan(pool)->search({}, {});  // reads the index, so that the first visitor need not wait
+    }
 
     ServeOptions options;
     CataloguePool pool;
@@ -72,7 +92,7 @@ struct Server::State {
     Sessions sessions;
     Jobs jobs;
     httplib::Server http;
-    std::mutex hdf5;  ///< the serial library takes one thread at a time
+    CurveCache curves;
     std::atomic<int> streams{0};
     std::atomic<bool> stopping{false};
     int port = 0;

@@ -55,11 +55,20 @@
       const most = runs.reduce((a, b) => b.bins.length > a.bins.length ? b : a, { bins: [] });
       most.bins.forEach((bin, i) => select.add(new Option(`${bin.label}: ${bin.text}`, i)));
       runs.forEach((run, i) => { if (run.error) byId("compare-note").textContent += ` ${names[i]}: no curves here.`; });
+      // The same bin is the one at the same q and angle; runs may have different q-maps.
+      const matching = (run, want) => {
+        if (want.q === null) return run.bins.find(bin => bin.label === want.label);
+        const away = bin => bin.q === null ? Infinity : Math.abs(bin.q / want.q - 1) + Math.abs((bin.phi || 0) - (want.phi || 0)) / 360;
+        const best = run.bins.reduce((a, b) => away(b) < away(a) ? b : a, run.bins[0] || { q: null });
+        return away(best) < 0.05 ? best : null;
+      };
+      const missing = byId("compare-note").textContent;
       const draw = () => {
         const offset = +byId("compare-offset").value / 100, normalise = byId("compare-normalise").checked, list = [];
+        byId("compare-note").textContent = missing;
         runs.forEach((run, k) => {
-          const bin = run.bins[select.value];
-          if (!bin) return;
+          const bin = most.bins.length ? matching(run, most.bins[select.value]) : null;
+          if (!bin) { if (!run.error) byId("compare-note").textContent += ` ${names[k]}: no bin at this q.`; return; }
           const fit = bin.fit && bin.fit.ok ? bin.fit : null, base = fit ? fit.values[3] : 1;
           const contrast = fit ? fit.values[0] : Math.max(1e-6, (bin.g2.find(v => v !== null) || 2) - base);
           const change = v => v === null ? null : (normalise ? (v - base) / contrast : v) + k * offset;

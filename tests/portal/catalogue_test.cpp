@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -148,6 +149,69 @@ TEST_F(CatalogueTest, SeveralWritersLoseNothing) {
     }
     EXPECT_EQ(first.search({}, everybody_).total, 40);
     EXPECT_EQ(first.change(), 40);
+}
+
+TEST_F(CatalogueTest, SeveralProcessesWriteAtTheSameTime) {
+    const std::string program = std::string(XPCS_BIN_DIR) + "/xpcs-portal";
+    if (!std::filesystem::exists(program)) {
+        GTEST_SKIP() << "xpcs-portal is not built";
+    }
+    std::string command;
+    for (int w = 0; w < 4; ++w) {
+        const std::string lines = directory_ + "/" + std::to_string(w) + ".jsonl";
+        std::ofstream out(lines);
+        for (int i = 0; i < 25; ++i) {
+            // Half of the subjects are everybody's: each gets versions, none is lost.
+            out << document(i % 2 == 0 ? "shared-" + std::to_string(i)
+                                       : std::to_string(w) + "-" + std::to_string(i),
+                            "by-" + std::to_string(w))
+                << "\n";
+        }
+        command += "'" + program + "' ingest '" + lines + "' --catalogue '" + path_ +
+                   "' >/dev/null || touch '" + directory_ + "/failed' & ";
+    }
+    ASSERT_EQ(std::system((command + "wait").c_str()), 0);
+    EXPECT_FALSE(std::filesystem::exists(directory_ + "/failed"));
+    const Catalogue catalogue(path_);
+    EXPECT_EQ(catalogue.search({}, everybody_).total, 13 + 4 * 12);
+    EXPECT_EQ(catalogue.versions("globus://c/shared-0", everybody_).size(), 4U);
+    EXPECT_EQ(catalogue.change(), 100);
+}
+
+TEST_F(CatalogueTest, ACatalogueOfAnOlderProgramIsBroughtUpToDate) {
+    json again = document("again");
+    again["content"]["project_metadata"]["reprocessing"] = {{"of", "globus://c/old"}};
+    {
+        Catalogue catalogue(path_, true);
+        catalogue.ingest_all({document("old"), again});
+    }
+    {
+        const Database older(path_, false);
+        older.execute("DROP INDEX records_by_source");
+        older.execute("ALTER TABLE records DROP COLUMN source");
+        older.execute("PRAGMA user_version = 1");
+    }
+    const Catalogue catalogue(path_);
+    EXPECT_EQ(catalogue.search({}, everybody_).total, 2);
+    const auto made = catalogue.reprocessed("globus://c/old", everybody_);
+    ASSERT_EQ(made.size(), 1U);
+    EXPECT_EQ(made[0].title, "again");
+}
+
+TEST_F(CatalogueTest, AnotherConnectionSeesTheChange) {
+    Catalogue writer(path_, true);
+    const Catalogue reader(path_);
+    EXPECT_EQ(reader.search({}, everybody_).total, 0);
+    writer.ingest(document("a"));
+    EXPECT_EQ(reader.search({}, everybody_).total, 1);
+    writer.ingest(document("a", "other"));
+    EXPECT_EQ(reader.search({}, everybody_).hits[0].facets[facet_experiment], "other");
+    Query words;  // what was found is kept, but not beyond a change
+    words.words = "other";
+    EXPECT_EQ(reader.search(words, everybody_).total, 1);
+    writer.ingest(document("b", "other"));
+    words.sort = "relevance";
+    EXPECT_EQ(reader.search(words, everybody_).total, 2);
 }
 
 TEST_F(CatalogueTest, ReadsTheGoldenPublication) {

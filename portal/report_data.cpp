@@ -237,10 +237,10 @@ gather(const std::string& path, bool stretched, std::size_t most_maps, std::int6
     out.image = image_of(image, out.maps);
     out.entry = reader.entry();
     out.config = reader.config();
-    for (const char* path :
+    for (const char* group :
          {"/xpcs/multitau/config", "/xpcs/twotime/config", "/xpcs/twotime_multitau/config"}) {
-        if (auto values = reader.group(path); !values.empty()) {
-            out.configs.emplace_back(path, std::move(values));
+        if (auto values = reader.group(group); !values.empty()) {
+            out.configs.emplace_back(group, std::move(values));
         }
     }
     out.provenance = reader.provenance();

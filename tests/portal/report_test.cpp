@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -276,6 +277,50 @@ std::string older_result(const TempDir& dir) {
     h5::write<double>(id, "/measurement/instrument/detector/exposure_period", {0.1}, {1, 1});
     h5::write_string(id, "/measurement/sample/name", "old <i>sample</i>");
     return path;
+}
+
+TEST(Report, AResultExportedToTheOlderLayoutLooksTheSame) {
+    const std::string program = std::string(XPCS_BIN_DIR) + "/xpcs-corr";
+    if (!fs::exists(program)) {
+        GTEST_SKIP() << "xpcs-corr is not built";
+    }
+    const TempDir dir;
+    const std::string ours = write_result(xpcs::testing::made_up_result(dir));
+    const std::string older = dir.file("older_results.hdf");
+    const std::string command = "'" + program + "' export '" + ours + "' --format exchange -o '" +
+                                older + "' >/dev/null 2>&1";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    report_of(older, dir.file("report"));
+    const ReportData a = gather(ours, false), b = gather(older, false);
+    EXPECT_EQ(b.result.layout, "exchange");
+    // That layout has a column for every bin of the grid, empty ones too.
+    ASSERT_EQ(b.result.one_time.g2.rows, a.result.one_time.g2.rows);
+    std::int64_t found = 0;
+    for (std::int64_t bin = 0; bin < a.result.one_time.g2.cols; ++bin) {
+        for (std::int64_t other = 0; other < b.result.one_time.g2.cols; ++other) {
+            const double q = a.result.dynamic_centre(bin + 1, 0);
+            if (std::abs(b.result.dynamic_centre(other + 1, 0) - q) > 1e-6) {
+                continue;
+            }
+            ++found;
+            for (std::int64_t row = 0; row < a.result.one_time.g2.rows; ++row) {
+                EXPECT_FLOAT_EQ(static_cast<float>(b.result.one_time.g2.at(row, other)),
+                                static_cast<float>(a.result.one_time.g2.at(row, bin)));
+            }
+            ASSERT_TRUE(a.fits && b.fits);
+            const FitResult& fit = a.fits->bins[static_cast<std::size_t>(bin)].fit;
+            EXPECT_NEAR(b.fits->bins[static_cast<std::size_t>(other)].fit.values[fit_tau],
+                        fit.values[fit_tau],
+                        1e-4 * fit.values[fit_tau]);
+        }
+    }
+    EXPECT_EQ(found, a.result.one_time.g2.cols);
+    for (std::size_t i = 0; i < a.delay.size(); ++i) {
+        EXPECT_NEAR(b.delay[i], a.delay[i], 1e-6 * a.delay[i]);
+    }
+    EXPECT_EQ(b.image.values.size(), a.image.values.size());
+    EXPECT_TRUE(fs::exists(dir.file("report/scattering_pattern_log.png")));
+    EXPECT_TRUE(fs::exists(dir.file("report/older_corr_params.png")));
 }
 
 TEST(Report, TheOlderLayout) {

@@ -7,9 +7,14 @@
 #include "host/commands.hpp"
 #include "host/stop.hpp"
 
+#include <cstdlib>
+
 int main(int argc, char** argv) {
     using namespace xpcs;
     install_stop_handlers();
+    // Kernels are loaded when the device is opened, beside the reading, not one by one when they
+    // are first used. No thread runs yet.
+    ::setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     const std::vector<Command> commands = {
         {"correlate", "from a raw file and a q-map to a result file", cmd_correlate},
         {"inspect", "say what files are and hold; --require-result for job scripts", cmd_inspect},

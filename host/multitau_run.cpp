@@ -61,8 +61,8 @@ class MultitauRun {
     template <class Visit>
     void for_each_range(const Visit& visit);
     void survey();
-    MultitauSums sums_of(const PixelSeries& series, const MultitauRequest& request);
     void correlate(const ReadResult& read);
+    MultitauSums multitau_on_device(const PixelSeries& series, const MultitauRequest& request);
     void gather(MultitauSums&& sums, std::chrono::steady_clock::time_point start);
     void two_times(const PixelSeries* series);
     void passes();
@@ -89,6 +89,7 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     range.end_tile = end;
     ReadOptions options = setup_.read;
     options.keep = keep;
+    options.between = [&] { setup_.device->poll(); };
     options.memory_limit = setup_.memory_bytes + setup_.memory_bytes / 4;
     ReadResult read = read_series(options, setup_.partition, range);
     read_s_ += since(start);
@@ -289,20 +290,6 @@ std::function<void(const PixelMeans&)> MultitauRun::takes_pixels(int n_lags) {
         };
 }
 
-/// A device that was not asked for by name may prove too small; the CPU takes over, unless results
-/// of pixels have gone out already.
-MultitauSums MultitauRun::sums_of(const PixelSeries& series, const MultitauRequest& request) {
-    try {
-        return multitau(series, request, setup_.device);
-    } catch (const DeviceOutOfMemory& error) {
-        if (device_of(result_.config) != "auto" || request.pixel_means) throw;
-        Log::warning(fmt::format("{}: {}; going on with the CPU", result_.raw, error.what()));
-        setup_.device = choose_device("cpu");
-        result_.device += ", out of memory; " + setup_.device.description;
-        return multitau(series, request, setup_.device);
-    }
-}
-
 void MultitauRun::correlate(const ReadResult& read) {
     const auto start = std::chrono::steady_clock::now();
     const RunConfig& config = result_.config;
@@ -329,7 +316,30 @@ void MultitauRun::correlate(const ReadResult& read) {
         throw_if_stopped();
         progress.set_fraction(static_cast<double>(pixels += n) / n_kept);
     };
-    gather(sums_of(read.series, request), start);
+    gather(multitau_on_device(read.series, request), start);
+}
+
+/// On the CPU instead where the choice was `auto` and the GPU fails.
+MultitauSums MultitauRun::multitau_on_device(const PixelSeries& series,
+                                             const MultitauRequest& request) {
+    setup_.device->wait();
+    result_.device = setup_.device->description();
+    bool handed_on = false;
+    MultitauRequest watched = request;
+    if (request.pixel_means) {
+        watched.pixel_means = [&](const PixelMeans& means) {
+            handed_on = true;
+            request.pixel_means(means);
+        };
+    }
+    try {
+        return multitau(series, watched, setup_.device->device());
+    } catch (const DeviceError& error) {
+        if (handed_on) throw;  // part of -G is in the file already
+        setup_.device->fall_back(error, "the correlation");
+        result_.device = setup_.device->description();
+    }
+    return multitau(series, request, setup_.device->device());
 }
 
 void MultitauRun::gather(MultitauSums&& sums, std::chrono::steady_clock::time_point start) {
@@ -402,6 +412,7 @@ void MultitauRun::run() {
 }
 
 void MultitauRun::finish() {
+    result_.device = setup_.device->description();
     if (all_.bands) all_.bands->finish();
     const Partition& partition = setup_.partition;
     if (has_multitau(result_.config.type)) {

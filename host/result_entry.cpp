@@ -185,8 +185,12 @@ void copy_dataset(const h5::Dataset& from, hid_t to, const std::string& path) {
     if (n > 0) {
         std::vector<char> bytes(n * size);
         h5::read_all(from, type.id(), bytes.data());
-        const auto reclaim = [&](char* values) {  // strings and lists of variable length
-            H5Dvlen_reclaim(type.id(), space.id(), H5P_DEFAULT, values);
+        // Strings and lists of variable length; to look through millions of numbers for them costs
+        // as much as to copy them.
+        const bool owns =
+            H5Tdetect_class(type.id(), H5T_VLEN) > 0 || H5Tdetect_class(type.id(), H5T_STRING) > 0;
+        const auto reclaim = [&](char* values) {
+            if (owns) H5Dvlen_reclaim(type.id(), space.id(), H5P_DEFAULT, values);
         };
         const std::unique_ptr<char, decltype(reclaim)> content(bytes.data(), reclaim);
         h5::write_all(copy, type.id(), bytes.data());

@@ -178,12 +178,12 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
     setup.memory_bytes = static_cast<std::uint64_t>(room);
     setup.plan.host_memory_bytes = static_cast<std::uint64_t>(
         fixed + estimate.series_bytes / static_cast<double>(setup.ranges));
-    if (setup.device.kind == Device::Kind::gpu) {
+    if (config.dry_run && setup.device->on_gpu()) {
         // Packed records, sort keys and values twice over; batches of tiles keep it within the
         // device.
         setup.plan.device_memory_bytes = static_cast<std::uint64_t>(
             std::min(6 * estimate.series_bytes,
-                     0.9 * static_cast<double>(gpu::free_bytes(setup.device.indices.front()))));
+                     0.9 * static_cast<double>(setup.device->device().memory_bytes)));
     }
 }
 
@@ -292,7 +292,7 @@ std::string RunSetup::headline() const {
                        partition.n_dynamic,
                        partition.n_static,
                        result.engine,
-                       result.device,
+                       result.device.empty() ? device->text() : result.device,
                        ranges > 1 ? fmt::format(", in {} passes", ranges) : std::string());
 }
 
@@ -328,12 +328,7 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     result.host_name = host_name();
     for (const std::string& note : options_without_effect(config))
         Log::warning(note);
-    setup.device = choose_device(device_of(config));
-    result.device = setup.device.description;
-    if (setup.device.kind == Device::Kind::cpu) {
-        result.device = fmt::format("cpu ({} threads)",
-                                    config.threads > 0 ? config.threads : default_threads());
-    }
+    setup.device.emplace(device_of(config), static_cast<int>(config.threads));
 
     setup.read.raw = raw;
     setup.read.source.dataset = config.dataset;
@@ -400,6 +395,10 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     result.label_of_static = std::move(made.label_of_static);
     report_partition(result.qmap, result.partition_report);
 
+    if (config.dry_run || setup.device->text() == "cpu") {
+        setup.device->wait();
+        result.device = setup.device->description();
+    }
     setup.frames = frames_to_read(config);
     select_before_reading(config, setup);
     std::vector<std::string> inputs = result.source.files;

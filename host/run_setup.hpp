@@ -2,15 +2,16 @@
 // Before the data: input files, q-map, frames, device, engine and memory of one run.
 #pragma once
 
+#include "host/device_choice.hpp"
 #include "host/monitor.hpp"
 #include "host/plan.hpp"
 #include "host/run_result.hpp"
 #include "host/series_reader.hpp"
-#include "kernels/device.hpp"
 #include "kernels/partition.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,8 +32,8 @@ class StageClock {
 struct RunSetup {
     RunResult result;  ///< configuration, inputs, q-map, frames as far as known
     Partition partition;
-    std::string base;  ///< of the result's name
-    Device device;
+    std::string base;                    ///< of the result's name
+    std::optional<DeviceChoice> device;  ///< always set; DeviceChoice says when it is there
     ReadOptions read;
     SeriesRange frames;              ///< frames to be read; all tiles
     Monitor monitor;                 ///< of --monitor

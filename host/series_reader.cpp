@@ -10,7 +10,6 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -57,11 +56,11 @@ int default_threads() {
 ReadResult
 read_series(const ReadOptions& options, const Partition& partition, const SeriesRange& range) {
     const std::unique_ptr<FrameSource> source = open_selected(options, range);
-    ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, {}, 0};
+    ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, {}};
     Progress progress("reading", options.progress);
 
     const int threads = options.threads > 0 ? options.threads : default_threads();
-    const auto tokens = static_cast<std::size_t>(2 * threads + 1);
+    const auto tokens = static_cast<std::size_t>(3 * threads + 1);
     std::vector<std::unique_ptr<Work>> pool;
     tbb::concurrent_bounded_queue<Work*> idle;
     for (std::size_t i = 0; i < tokens; ++i) {
@@ -69,18 +68,23 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
         idle.push(pool.back().get());
     }
 
-    const auto fetch = [&](tbb::flow_control& flow) -> Work* {
+    const auto announce = [&](tbb::flow_control& flow) -> Work* {
         throw_if_stopped();
+        if (options.between) options.between();
         Work* work = nullptr;
         idle.pop(work);
-        const auto start = std::chrono::steady_clock::now();
-        const bool more = source->next(work->block);
-        out.read_wait_s +=
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        if (!more) {
+        if (!source->announce(work->block)) {
             flow.stop();
             return nullptr;
         }
+        return work;
+    };
+    const auto fetch = [&](Work* work) {
+        source->fetch(work->block);
+        return work;
+    };
+    const auto place = [&](Work* work) {
+        source->place(work->block);
         return work;
     };
     const auto decode = [&](Work* work) {
@@ -105,7 +109,9 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
     arena.execute([&] {
         tbb::parallel_pipeline(
             tokens,
-            tbb::make_filter<void, Work*>(tbb::filter_mode::serial_in_order, fetch) &
+            tbb::make_filter<void, Work*>(tbb::filter_mode::serial_in_order, announce) &
+                tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, fetch) &
+                tbb::make_filter<Work*, Work*>(tbb::filter_mode::serial_in_order, place) &
                 tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, decode) &
                 tbb::make_filter<Work*, void>(tbb::filter_mode::serial_in_order, append));
     });

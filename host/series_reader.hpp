@@ -7,6 +7,7 @@
 #include "kernels/pixel_series.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace xpcs {
@@ -20,6 +21,7 @@ struct ReadOptions {
     std::string progress = "auto";
     std::uint64_t memory_limit = 0;  ///< bytes of the series; 0 = none
     bool keep = true;                ///< false: only frame sums and counts
+    std::function<void()> between;   ///< if set, called before every block; may throw to stop
 };
 
 /// Threads that a run uses unless told.
@@ -31,8 +33,7 @@ struct SeriesTooLarge {};
 struct ReadResult {
     PixelSeries series;
     DecodeCounts decode;
-    FrameTimes times;        ///< of the frames read, where the format has them
-    double read_wait_s = 0;  ///< fetching bytes, summed over the (serial) calls
+    FrameTimes times;  ///< of the frames read, where the format has them
 };
 
 /// Reads the tiles and frames of `range`. Deterministic, whatever the number of threads.

@@ -81,6 +81,8 @@ class TwotimeRun {
     void map_bin(const PixelSeries& series,
                  const std::vector<std::uint8_t>& excluded,
                  std::uint32_t bin);
+    TwotimeBin
+    correlate(const PixelSeries& series, std::uint32_t bin, const TwotimeRequest& request);
     void band_bin(const PixelSeries& series,
                   const std::vector<std::uint8_t>& excluded,
                   std::uint32_t bin);
@@ -103,11 +105,12 @@ class TwotimeRun {
     std::vector<std::unique_ptr<ChunkWriter>> band_files_;
     std::vector<std::int64_t> with_empty_frames_, with_few_counts_;
     std::int64_t dense_pixels_ = 0;
+    std::unique_ptr<gpu::TwotimeMaps> maps_;  ///< made with the first bin
 };
 
 void TwotimeRun::begin() {
-    if (setup_.device.kind == Device::Kind::gpu) {
-        Log::info("two-time correlation has no GPU engine; it is computed on the CPU");
+    if (setup_.device->on_gpu() && !has_twotime(config_.type)) {
+        Log::info("multi-tau two-time correlation has no GPU engine; it is computed on the CPU");
     }
     const auto n_bins = bins_.size();
     std::vector<std::int32_t> labels, natural;
@@ -179,8 +182,27 @@ void TwotimeRun::map_bin(const PixelSeries& series,
         map->write({static_cast<hsize_t>(tile.first_row), static_cast<hsize_t>(tile.first_col)},
                    tile.values);
     };
-    keep(cpu::twotime(series, bin, request));
+    keep(correlate(series, bin, request));
     map->close();
+}
+
+/// On the CPU instead where the choice was `auto` and the GPU fails.
+TwotimeBin
+TwotimeRun::correlate(const PixelSeries& series, std::uint32_t bin, const TwotimeRequest& request) {
+    DeviceChoice& choice = *setup_.device;
+    choice.wait();
+    result_.device = choice.description();
+    try {
+        if (choice.on_gpu() && !maps_) {
+            maps_ = std::make_unique<gpu::TwotimeMaps>(choice.device().indices.front());
+        }
+        if (choice.on_gpu()) return maps_->correlate(series, bin, request);
+    } catch (const DeviceError& error) {
+        maps_.reset();
+        choice.fall_back(error, "two-time correlation");
+        result_.device = choice.description();
+    }
+    return cpu::twotime(series, bin, request);
 }
 
 void TwotimeRun::band_bin(const PixelSeries& series,

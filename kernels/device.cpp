@@ -18,6 +18,8 @@ std::string describe(const GpuInfo& gpu) {
 void add_gpu(Device& device, const GpuInfo& gpu, void (*check)(int)) {
     check(gpu.index);
     device.kind = Device::Kind::gpu;
+    device.memory_bytes =
+        device.indices.empty() ? gpu.total_bytes : std::min(device.memory_bytes, gpu.total_bytes);
     device.indices.push_back(gpu.index);
     device.description += (device.description.empty() ? "" : ", ") + describe(gpu);
 }
@@ -37,7 +39,7 @@ Device choose_auto(const GpuProbe& found, void (*check)(int)) {
             reason = error.what();
         }
     }
-    return {Device::Kind::cpu, {}, "cpu (" + reason + ")"};
+    return {Device::Kind::cpu, {}, 0, "cpu (" + reason + ")"};
 }
 
 /// N of "gpu:N", -1 if the text is something else.
@@ -52,7 +54,7 @@ int number_of(const std::string& text) {
 }  // namespace
 
 Device choose_device(const std::string& text, const GpuProbe& found, void (*check)(int)) {
-    if (text == "cpu") return {Device::Kind::cpu, {}, "cpu"};
+    if (text == "cpu") return {Device::Kind::cpu, {}, 0, "cpu"};
     if (text == "auto") return choose_auto(found, check);
     const int number = text == "gpu" ? 0 : number_of(text);
     if (number < 0 && text != "gpu:all") {

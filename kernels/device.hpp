@@ -43,12 +43,20 @@ std::uint64_t free_bytes(int index);
 /// Runs a kernel of one thread and looks at its answer. Throws DeviceError naming the GPU and the
 /// reason (driver too old, no code for its architecture, device broken or in use).
 void check_works(int index);
+
+/// What the device can move at best; fastest of five.
+struct CopyRates {
+    double device_bytes_per_s = 0;     ///< device to device, bytes read and written
+    double to_device_bytes_per_s = 0;  ///< from page-locked host memory
+};
+CopyRates measure_copies(int index);
 }  // namespace gpu
 
 struct Device {
     enum class Kind { cpu, gpu };
     Kind kind = Kind::cpu;
-    std::vector<int> indices;  ///< of the GPUs, empty for the CPU
+    std::vector<int> indices;        ///< of the GPUs, empty for the CPU
+    std::uint64_t memory_bytes = 0;  ///< of the smallest of the GPUs
     std::string
         description;  ///< for logs: "cpu", or "gpu:N" with name, memory, compute capability, driver
 };

@@ -26,6 +26,7 @@ struct FrameMap {
     XPCS_HD std::int64_t operator()(std::int64_t file_frame) const {
         const std::int64_t offset = file_frame - begin;
         if (offset < 0) return left_out;
+        if (stride == 1 && average == 1) return offset < n_frames ? offset : left_out;
         const std::int64_t block = stride * average;
         const std::int64_t frame = offset / block;
         if (frame >= n_frames || (offset % block) % stride != 0) return left_out;

@@ -2,6 +2,7 @@
 // Linked instead of the .cu files when the build has no CUDA.
 #include "kernels/device.hpp"
 #include "kernels/multitau.hpp"
+#include "kernels/twotime.hpp"
 
 namespace xpcs::gpu {
 
@@ -25,11 +26,27 @@ void check_works(int index) {
     throw DeviceError("GPU " + std::to_string(index) + ": " + absent);
 }
 
+CopyRates measure_copies(int index) {
+    throw DeviceError("GPU " + std::to_string(index) + ": " + absent);
+}
+
 MultitauSums multitau(const PixelSeries&, const MultitauRequest&) {
     throw DeviceError(absent);
 }
 
 MultitauSums multitau(const PixelSeries&, const MultitauRequest&, const std::vector<int>&) {
+    throw DeviceError(absent);
+}
+
+struct TwotimeMaps::Memory {};
+
+TwotimeMaps::TwotimeMaps(int) {
+    throw DeviceError(absent);
+}
+
+TwotimeMaps::~TwotimeMaps() = default;
+
+TwotimeBin TwotimeMaps::correlate(const PixelSeries&, std::uint32_t, const TwotimeRequest&) {
     throw DeviceError(absent);
 }
 

@@ -4,54 +4,68 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace xpcs::gpu {
+
+namespace {
+
+/// First tile of the unit after the one that begins at `tile`.
+std::int64_t unit_end(const PixelSeries& series, std::int64_t tile, std::int64_t end_tile) {
+    const std::int64_t next = (tile / bundle_tiles + 1) * bundle_tiles;
+    const bool begins = tile % bundle_tiles == 0;
+    const bool ends = next <= end_tile || end_tile == n_tiles(series.partition());
+    return begins && ends ? std::min(next, end_tile) : tile + 1;
+}
+
+}  // namespace
 
 GroupTable make_groups(const PixelSeries& series,
                        std::int64_t first_tile,
                        std::int64_t end_tile,
                        const std::vector<std::uint32_t>& bin_of) {
     GroupTable table;
-    table.tile_begin.push_back(0);
+    table.unit_begin.push_back(0);
     if (first_tile >= end_tile) {
         table.begin.push_back(0);
         return table;
     }
     const std::int64_t base = series.first_slot(first_tile);
-    table.slots.resize(static_cast<std::size_t>(series.end_slot(end_tile - 1) - base));
-    std::vector<std::uint32_t> bins, places, next;  // of one tile
+    const std::int64_t last = series.end_slot(end_tile - 1);
+    table.slots.resize(static_cast<std::size_t>(last - base));
+    const std::uint32_t n_bins =
+        1 + *std::max_element(bin_of.begin() + base, bin_of.begin() + last);
+    constexpr std::uint32_t unseen = std::numeric_limits<std::uint32_t>::max();
+    std::vector<std::uint32_t> place(n_bins, unseen);  // of each bin in the unit
+    std::vector<std::uint32_t> next;                   // first of sizes, then cursors
     std::uint32_t at = 0;
-    for (std::int64_t tile = first_tile; tile < end_tile; ++tile) {
-        const std::int64_t first = series.first_slot(tile), end = series.end_slot(tile);
-        bins.assign(bin_of.begin() + first, bin_of.begin() + end);
-        // Bins of a tile are few and mostly the same as the pixel before: a short search is enough.
-        std::vector<std::uint32_t> seen, sizes;
-        places.clear();
-        for (std::size_t i = 0; i < bins.size(); ++i) {
-            if (i > 0 && bins[i] == bins[i - 1]) {
-                places.push_back(places.back());
-            } else {
-                const auto found = std::find(seen.begin(), seen.end(), bins[i]);
-                places.push_back(static_cast<std::uint32_t>(found - seen.begin()));
-                if (found == seen.end()) {
-                    seen.push_back(bins[i]);
-                    sizes.push_back(0);
-                }
-            }
-            ++sizes[places.back()];
-        }
+    for (std::int64_t tile = first_tile; tile < end_tile;) {
+        const std::int64_t end = unit_end(series, tile, end_tile);
+        const std::int64_t first = series.first_slot(tile), beyond = series.end_slot(end - 1);
+        const std::size_t first_group = table.bin.size();
         next.clear();
-        for (const std::uint32_t size : sizes) {
+        for (std::int64_t slot = first; slot < beyond; ++slot) {
+            const std::uint32_t bin = bin_of[static_cast<std::size_t>(slot)];
+            if (place[bin] == unseen) {
+                place[bin] = static_cast<std::uint32_t>(next.size());
+                table.bin.push_back(bin);
+                next.push_back(0);
+            }
+            ++next[place[bin]];
+        }
+        for (std::uint32_t& entry : next) {
             table.begin.push_back(at);
-            next.push_back(at);
-            at += size;
+            at += std::exchange(entry, at);
         }
-        for (std::size_t i = 0; i < bins.size(); ++i) {
-            table.slots[next[places[i]]++] =
-                static_cast<std::uint32_t>(first - base) + static_cast<std::uint32_t>(i);
+        for (std::int64_t slot = first; slot < beyond; ++slot) {
+            table.slots[next[place[bin_of[static_cast<std::size_t>(slot)]]]++] =
+                static_cast<std::uint32_t>(slot - base);
         }
-        table.bin.insert(table.bin.end(), seen.begin(), seen.end());
-        table.tile_begin.push_back(static_cast<std::uint32_t>(table.bin.size()));
+        for (std::size_t group = first_group; group < table.bin.size(); ++group)
+            place[table.bin[group]] = unseen;
+        table.unit_begin.push_back(static_cast<std::uint32_t>(table.bin.size()));
+        table.bundle.push_back(tile / bundle_tiles);
+        tile = end;
     }
     table.begin.push_back(at);
     return table;

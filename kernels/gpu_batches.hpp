@@ -11,15 +11,18 @@
 
 namespace xpcs::gpu {
 
-/// The pixels of a batch bin by bin: tile after tile, in each tile bins in the order in which they
+/// The pixels of a batch bin by bin, unit after unit: a unit is a bundle that lies in the batch as
+/// a whole, or a single tile of one that does not. In each unit bins in the order in which they
 /// first appear, in each bin pixels ascending. Slots count from the first of the batch.
 struct GroupTable {
     std::vector<std::uint32_t> begin;       ///< [groups + 1] into slots
     std::vector<std::uint32_t> slots;       ///< all pixels of the batch
     std::vector<std::uint32_t> bin;         ///< [groups]
-    std::vector<std::uint32_t> tile_begin;  ///< [tiles + 1] into the groups
+    std::vector<std::uint32_t> unit_begin;  ///< [units + 1] into the groups
+    std::vector<std::int64_t> bundle;       ///< [units]
 
     std::size_t size() const { return bin.size(); }
+    std::size_t units() const { return bundle.size(); }
 };
 
 /// Groups of the tiles [first_tile, end_tile); `bin_of` [n_kept].

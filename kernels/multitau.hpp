@@ -38,11 +38,16 @@ struct FrameWeights {
 /// have any. All frames empty: every weight is 0.
 FrameWeights make_frame_weights(const std::vector<std::uint64_t>& frame_photons);
 
-/// Floating-point sums of one tile for the few bins that it touches; folded in tile order, so that
-/// the result does not depend on threads or ranges.
+/// Tiles t with the same t / bundle_tiles are a bundle.
+constexpr std::int64_t bundle_tiles = 64;
+
+/// Floating-point sums of one tile, or of all tiles of a bundle, for the bins touched. The tiles of
+/// a bundle are added up in order, then the bundles in order, so that the result depends neither on
+/// threads nor on devices nor on ranges.
 struct PackedTile {
     std::vector<std::uint32_t> bins;
     std::vector<double> values;  ///< [bins][arrays][n_lags]
+    std::int64_t bundle = 0;     ///< tile / bundle_tiles
 };
 
 /// Sums over the pixels of every static bin; lag-wise, not yet divided by pairs or pixels.

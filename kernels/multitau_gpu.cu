@@ -69,7 +69,7 @@ std::size_t memory_budget(const MultitauRequest& request, const std::vector<int>
 /// Sets the batches for a budget per device.
 void plan_batches(Pass& pass, std::size_t budget) {
     const PixelSeries& series = pass.series;
-    const std::size_t largest_staging = std::size_t{32} << 20, smallest_staging = 256 << 10;
+    const std::size_t largest_staging = std::size_t{8} << 20, smallest_staging = 256 << 10;
     pass.staging_bytes =
         std::clamp(std::min(budget / 16, static_cast<std::size_t>(series.memory_bytes())),
                    smallest_staging,

@@ -64,21 +64,39 @@ real_sums(const PixelSums& sums, std::uint32_t slot, int lag, int n_lags, bool w
     return {G2, static_cast<double>(sums.past[at]), static_cast<double>(sums.future[at])};
 }
 
+/// Adds up pixels tile by tile, then the tiles: the order in which tiles that are not added here
+/// are added on the host. Batches begin with a whole tile, so that slots tell tiles apart.
+struct TileSum {
+    double all = 0, of_tile = 0;
+    std::uint32_t tile = 0;
+
+    __device__ void add(std::uint32_t slot, double value) {
+        if (slot >> tile_bits != tile) {
+            all += of_tile;
+            of_tile = 0;
+            tile = slot >> tile_bits;
+        }
+        of_tile += value;
+    }
+    __device__ double total() const { return all + of_tile; }
+};
+
 __global__ void weighted_kernel(PixelGroups groups, PixelSums sums, int n_lags, double* out) {
     const std::uint32_t group = blockIdx.x;
     double* row = out + std::size_t{group} * 3 * static_cast<std::size_t>(n_lags);
     for (int lag = static_cast<int>(threadIdx.x); lag < n_lags;
          lag += static_cast<int>(blockDim.x)) {
-        RealSums all{0, 0, 0};
+        TileSum G2, past, future;
         for (std::uint32_t i = groups.begin[group]; i < groups.begin[group + 1]; ++i) {
-            const RealSums one = real_sums(sums, groups.slots[i], lag, n_lags, true);
-            all.G2 += one.G2;
-            all.past += one.past;
-            all.future += one.future;
+            const std::uint32_t slot = groups.slots[i];
+            const RealSums one = real_sums(sums, slot, lag, n_lags, true);
+            G2.add(slot, one.G2);
+            past.add(slot, one.past);
+            future.add(slot, one.future);
         }
-        row[lag] = all.G2;
-        row[n_lags + lag] = all.past;
-        row[2 * n_lags + lag] = all.future;
+        row[lag] = G2.total();
+        row[n_lags + lag] = past.total();
+        row[2 * n_lags + lag] = future.total();
     }
 }
 
@@ -93,18 +111,19 @@ __global__ void ratios_kernel(PixelGroups groups,
     double* row = out + std::size_t{group} * 2 * static_cast<std::size_t>(n_lags);
     for (int lag = static_cast<int>(threadIdx.x); lag < n_lags;
          lag += static_cast<int>(blockDim.x)) {
-        double sum = 0, square = 0;
+        TileSum sum, square;
         std::uint64_t signal = 0;
         for (std::uint32_t i = groups.begin[group]; i < groups.begin[group + 1]; ++i) {
-            const RealSums one = real_sums(sums, groups.slots[i], lag, n_lags, weighted);
+            const std::uint32_t slot = groups.slots[i];
+            const RealSums one = real_sums(sums, slot, lag, n_lags, weighted);
             const core::PixelRatio ratio =
                 core::pixel_ratio(one.G2, one.past, one.future, pairs[lag]);
-            sum += ratio.value;
-            square += ratio.value * ratio.value;
+            sum.add(slot, ratio.value);
+            square.add(slot, ratio.value * ratio.value);
             signal += ratio.signal;
         }
-        row[lag] = sum;
-        row[n_lags + lag] = square;
+        row[lag] = sum.total();
+        row[n_lags + lag] = square.total();
         if (signal != 0) {
             add_atomic(n_signal +
                            std::size_t{groups.bin[group]} * static_cast<std::size_t>(n_lags) +

@@ -225,16 +225,17 @@ void DeviceRun::start(Slot& slot, std::size_t index) {
 
 namespace {
 
-/// The groups of every tile with their values [arrays][n_lags]; `in` is moved on.
-void unpack_tiles(const GroupTable& table,
+/// The groups of every unit with their values [arrays][n_lags]; `in` is moved on.
+void unpack_units(const GroupTable& table,
                   std::size_t values_per_group,
                   const double*& in,
                   std::vector<std::vector<PackedTile>>& out) {
-    for (std::size_t tile = 0; tile < out.size(); ++tile) {
-        const std::uint32_t first = table.tile_begin[tile], end = table.tile_begin[tile + 1];
+    for (std::size_t unit = 0; unit < table.units(); ++unit) {
+        const std::uint32_t first = table.unit_begin[unit], end = table.unit_begin[unit + 1];
         const std::size_t n_values = (end - first) * values_per_group;
-        out[tile].push_back({{table.bin.begin() + first, table.bin.begin() + end},
-                             std::vector<double>(in, in + n_values)});
+        out[unit].push_back({{table.bin.begin() + first, table.bin.begin() + end},
+                             std::vector<double>(in, in + n_values),
+                             table.bundle[unit]});
         in += n_values;
     }
 }
@@ -271,14 +272,13 @@ void DeviceRun::finish(Slot& slot,
                 static_cast<std::size_t>(batch.n_slots),
                 pixel_photons + batch.first_slot);
     BatchResult& result = results[index];
-    const auto n_tiles = static_cast<std::size_t>(batch.end_tile - batch.first_tile);
-    result.ratios.resize(n_tiles);
-    result.weighted.resize(pass_.weighted() ? n_tiles : 0);
+    result.ratios.resize(slot.by_dynamic.table.units());
+    result.weighted.resize(pass_.weighted() ? slot.by_static.table.units() : 0);
     const double* in = slot.packed_host.data();
     for (const StretchMemory& stretch : stretches_) {
-        unpack_tiles(slot.by_dynamic.table, 2 * stretch.pairs.size(), in, result.ratios);
+        unpack_units(slot.by_dynamic.table, 2 * stretch.pairs.size(), in, result.ratios);
         if (pass_.weighted()) {
-            unpack_tiles(slot.by_static.table, 3 * stretch.pairs.size(), in, result.weighted);
+            unpack_units(slot.by_static.table, 3 * stretch.pairs.size(), in, result.weighted);
         }
     }
     if (pass_.with_means()) {

@@ -34,7 +34,7 @@ struct Pass {
 
 /// What a batch gives, copied from the device.
 struct BatchResult {
-    std::vector<std::vector<PackedTile>> ratios, weighted;  ///< [tile of the batch][stretch]
+    std::vector<std::vector<PackedTile>> ratios, weighted;  ///< [unit of the batch][stretch]
 };
 
 /// Lets the batches of several devices hand over their pixel means in ascending order.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace xpcs {
 
@@ -11,20 +12,23 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-/// Adds the packed tiles up in order: [arrays][n_bins][n_lags].
+/// Adds the packed tiles up, bundle by bundle in order: [arrays][n_bins][n_lags].
 std::vector<double>
 fold(const std::vector<PackedTile>& tiles, int arrays, std::size_t n_bins, std::size_t n_lags) {
     const auto n_arrays = static_cast<std::size_t>(arrays);
-    std::vector<double> out(n_arrays * n_bins * n_lags, 0.0);
-    for (const PackedTile& tile : tiles) {
-        const double* in = tile.values.data();
-        for (const std::uint32_t bin : tile.bins) {
+    std::vector<double> out(n_arrays * n_bins * n_lags, 0.0), bundle(out.size(), 0.0);
+    for (std::size_t k = 0; k < tiles.size(); ++k) {
+        const double* in = tiles[k].values.data();
+        for (const std::uint32_t bin : tiles[k].bins) {
             for (std::size_t a = 0; a < n_arrays; ++a) {
-                double* row = out.data() + (a * n_bins + bin) * n_lags;
+                double* row = bundle.data() + (a * n_bins + bin) * n_lags;
                 for (std::size_t i = 0; i < n_lags; ++i)
                     row[i] += *in++;
             }
         }
+        if (k + 1 < tiles.size() && tiles[k + 1].bundle == tiles[k].bundle) continue;
+        for (std::size_t i = 0; i < out.size(); ++i)
+            out[i] += std::exchange(bundle[i], 0.0);
     }
     return out;
 }

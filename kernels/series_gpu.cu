@@ -5,6 +5,8 @@
 #include "kernels/series_record.hpp"
 #include "kernels/staging.hpp"
 
+#include <oneapi/tbb/parallel_for.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -20,35 +22,65 @@ constexpr unsigned per_thread = 8;
 
 // ------------------------------------------------------------------------------- events
 
-/// Some records of one piece, as they lie in the piece, below the piece's tile table.
+/// Some records of one piece as they lie in a staging buffer. Offsets are in bytes from its start.
 struct RecordSpan {
-    const std::uint32_t* tile_begin;  ///< [n_tiles + 1], as in the piece
-    std::uint32_t n_tiles;
-    const void* records;
-    std::uint32_t first;  ///< place of the first record in the piece
-    std::uint32_t n;
-    std::uint32_t base;  ///< frame of the piece - begin_frame (modulo 2^32)
+    std::uint32_t begin;    ///< number of the first record among those of the buffer
+    std::uint32_t first;    ///< its place in the piece
+    std::uint32_t base;     ///< frame of the piece - begin_frame (modulo 2^32)
+    std::uint32_t table;    ///< tile_begin [n_tiles + 1], as in the piece
+    std::uint32_t records;  ///< the first record
+    std::uint32_t narrow;   ///< 1 = NarrowRecord, 0 = WideRecord
 };
 
-template <class Record, class Word>
-__global__ void unpack_records(RecordSpan span, std::uint64_t* keys, std::uint32_t* counts) {
-    const std::size_t i = thread_index();
-    if (i >= span.n) return;
-    const Word record = static_cast<const Word*>(span.records)[i];
-    const std::uint32_t place = span.first + static_cast<std::uint32_t>(i);
-    std::uint32_t low = 0, high = span.n_tiles;  // the last tile that begins at or before `place`
+/// The last entry of an ascending list that is at most `value`; the first is known to be.
+template <class Entry>
+__device__ std::uint32_t last_at_most(std::uint32_t n, std::uint32_t value, const Entry& entry) {
+    std::uint32_t low = 0, high = n;
     while (high - low > 1) {
         const std::uint32_t middle = (low + high) / 2;
-        if (span.tile_begin[middle] <= place) {
+        if (entry(middle) <= value) {
             low = middle;
         } else {
             high = middle;
         }
     }
-    const std::uint64_t slot = (std::uint64_t{low} << tile_bits) + Record::pixel(record);
-    const auto frame = span.base + static_cast<std::uint32_t>(Record::frame(record));
-    keys[i] = slot << 32 | frame;
-    counts[i] = static_cast<std::uint32_t>(Record::count(record));
+    return low;
+}
+
+/// A buffer begins with its spans.
+__global__ void unpack_records(const unsigned char* buffer,
+                               std::uint32_t n_spans,
+                               std::uint32_t n_records,
+                               std::uint32_t n_tiles,
+                               std::uint64_t* keys,
+                               std::uint32_t* counts) {
+    const std::size_t at = thread_index();
+    if (at >= n_records) return;
+    const auto i = static_cast<std::uint32_t>(at);
+    const auto* spans = reinterpret_cast<const RecordSpan*>(buffer);
+    const RecordSpan span =
+        spans[last_at_most(n_spans, i, [&](std::uint32_t k) { return spans[k].begin; })];
+    const auto* table = reinterpret_cast<const std::uint32_t*>(buffer + span.table);
+    const std::uint32_t place = span.first + (i - span.begin);
+    const std::uint32_t tile =
+        last_at_most(n_tiles, place, [&](std::uint32_t k) { return table[k]; });
+    std::uint32_t pixel, frame, count;
+    if (span.narrow != 0) {
+        const std::uint32_t record =
+            reinterpret_cast<const std::uint32_t*>(buffer + span.records)[i - span.begin];
+        pixel = NarrowRecord::pixel(record);
+        frame = NarrowRecord::frame(record);
+        count = NarrowRecord::count(record);
+    } else {
+        const std::uint64_t record =
+            reinterpret_cast<const std::uint64_t*>(buffer + span.records)[i - span.begin];
+        pixel = WideRecord::pixel(record);
+        frame = static_cast<std::uint32_t>(WideRecord::frame(record));
+        count = WideRecord::count(record);
+    }
+    const std::uint64_t slot = (std::uint64_t{tile} << tile_bits) + pixel;
+    keys[i] = slot << 32 | (span.base + frame);
+    counts[i] = count;
 }
 
 __global__ void find_begins(const std::uint64_t* keys,
@@ -128,8 +160,9 @@ __global__ void mark_records(Selection records,
         const auto slot = static_cast<std::uint32_t>(records.keys[i] >> 32);
         total.add(totals + slot, records.counts[i]);
         if (tallies.n_segments == 0) continue;
-        const std::int64_t k = frame / tallies.segment_frames;
-        if (k < tallies.n_segments) {
+        const auto k =
+            static_cast<std::uint32_t>(frame) / static_cast<std::uint32_t>(tallies.segment_frames);
+        if (k < static_cast<std::uint32_t>(tallies.n_segments)) {
             segment.add(tallies.segments +
                             std::size_t{static_bin[slot]} *
                                 static_cast<std::size_t>(tallies.n_segments) +
@@ -212,8 +245,9 @@ __global__ void tally_rows(const std::uint32_t* rows,
     for (std::int64_t t = threadIdx.x % warp_lanes; t < n_frames; t += warp_lanes) {
         total += row[t];
         if (tallies.n_segments == 0) continue;
-        const std::int64_t k = t / tallies.segment_frames;
-        if (k < tallies.n_segments) {
+        const auto k =
+            static_cast<std::uint32_t>(t) / static_cast<std::uint32_t>(tallies.segment_frames);
+        if (k < static_cast<std::uint32_t>(tallies.n_segments)) {
             segment.add(tallies.segments +
                             std::size_t{static_bin[slot]} *
                                 static_cast<std::size_t>(tallies.n_segments) +
@@ -261,52 +295,121 @@ SeriesBuffers::SeriesBuffers(std::size_t n_slots,
     if (n_events > 0) workspace_ = DeviceArray<unsigned char>(sort_workspace_bytes(n_events));
 }
 
+namespace {
+
+/// Packs parts of pieces into one staging buffer: spans, then for each its tile table and records.
+class SpanPacker {
+  public:
+    SpanPacker(std::size_t bytes, std::uint32_t n_tiles)
+        : bytes_(bytes / 8 * 8), n_tiles_(n_tiles), used_(max_spans * sizeof(RecordSpan)) {}
+
+    bool empty() const { return parts_.empty(); }
+    std::uint32_t n_records() const { return n_records_; }
+    std::size_t used() const { return used_; }
+
+    /// Plans records [at, end) of a piece as far as there is room; returns how many.
+    std::uint32_t add(const SeriesPiece& piece,
+                      const std::uint32_t* table,
+                      std::uint32_t base,
+                      std::uint32_t at,
+                      std::uint32_t end) {
+        const bool narrow = !piece.narrow.empty();
+        const std::size_t width = narrow ? sizeof(std::uint32_t) : sizeof(std::uint64_t);
+        const std::size_t records = align(used_ + (n_tiles_ + 1) * sizeof table[0]);
+        if (parts_.size() == max_spans || records + width > bytes_) return 0;
+        const auto n =
+            static_cast<std::uint32_t>(std::min<std::size_t>(end - at, (bytes_ - records) / width));
+        const void* from = narrow ? static_cast<const void*>(piece.narrow.data() + at)
+                                  : static_cast<const void*>(piece.wide.data() + at);
+        parts_.push_back({{n_records_,
+                           at,
+                           base,
+                           static_cast<std::uint32_t>(used_),
+                           static_cast<std::uint32_t>(records),
+                           narrow ? 1U : 0U},
+                          table,
+                          from,
+                          n * width});
+        used_ = align(records + n * width);
+        n_records_ += n;
+        return n;
+    }
+
+    /// Copies everything planned; returns the number of spans.
+    std::uint32_t fill(unsigned char* buffer) {
+        const std::size_t n = parts_.size();
+        oneapi::tbb::parallel_for(std::size_t{0}, n, [&](std::size_t k) {
+            const Part& part = parts_[k];
+            std::memcpy(buffer + k * sizeof part.span, &part.span, sizeof part.span);
+            std::memcpy(
+                buffer + part.span.table, part.table, (n_tiles_ + 1) * sizeof part.table[0]);
+            std::memcpy(buffer + part.span.records, part.from, part.bytes);
+        });
+        parts_.clear();
+        used_ = max_spans * sizeof(RecordSpan);
+        n_records_ = 0;
+        return static_cast<std::uint32_t>(n);
+    }
+
+  private:
+    struct Part {
+        RecordSpan span;
+        const std::uint32_t* table;
+        const void* from;
+        std::size_t bytes;
+    };
+    static constexpr std::size_t max_spans = 1024;
+    static std::size_t align(std::size_t n) { return (n + 7) / 8 * 8; }
+
+    std::size_t bytes_;
+    std::uint32_t n_tiles_;
+    std::size_t used_;
+    std::uint32_t n_records_ = 0;
+    std::vector<Part> parts_;
+};
+
+}  // namespace
+
 void SeriesBuffers::load_events(const PixelSeries& series,
                                 const Batch& batch,
                                 Staging& staging,
                                 const Stream& stream) {
     const auto first_tile = static_cast<std::size_t>(batch.first_tile - series.first_tile());
-    const auto n_tiles = static_cast<std::size_t>(batch.end_tile - batch.first_tile);
-    // The tile table lies below the records, which stay aligned to 8 bytes.
-    const std::size_t table_bytes = (n_tiles + 2) / 2 * 8;
+    const auto n_tiles = static_cast<std::uint32_t>(batch.end_tile - batch.first_tile);
+    SpanPacker packer(staging.bytes(), n_tiles);
     std::size_t out = 0;
+    const auto send = [&] {
+        if (packer.empty()) return;
+        Staging::Buffer& buffer = staging.acquire();
+        const std::uint32_t n = packer.n_records();
+        const std::size_t bytes = packer.used();
+        const std::uint32_t n_spans = packer.fill(buffer.host.data());
+        copy_to_device(buffer.device.data(), buffer.host.data(), bytes, stream);
+        launch(unpack_records,
+               blocks_for(n, block_size),
+               block_size,
+               0,
+               stream,
+               static_cast<const unsigned char*>(buffer.device.data()),
+               n_spans,
+               n,
+               n_tiles,
+               keys_[0].data() + out,
+               values_[0].data() + out);
+        buffer.done.record(stream);
+        out += n;
+    };
     for (const SeriesPiece& piece : series.pieces()) {
         if (piece.tile_begin.empty()) continue;
         const std::uint32_t* table = piece.tile_begin.data() + first_tile;
-        const bool narrow = !piece.narrow.empty();
-        const std::size_t width = narrow ? sizeof(std::uint32_t) : sizeof(std::uint64_t);
-        const auto* records = narrow ? reinterpret_cast<const unsigned char*>(piece.narrow.data())
-                                     : reinterpret_cast<const unsigned char*>(piece.wide.data());
-        const std::size_t room = (staging.bytes() - table_bytes) / width;
+        const auto base = static_cast<std::uint32_t>(piece.frame_base - series.range().begin_frame);
         for (std::uint32_t at = table[0]; at < table[n_tiles];) {
-            const auto n =
-                static_cast<std::uint32_t>(std::min<std::size_t>(room, table[n_tiles] - at));
-            Staging::Buffer& buffer = staging.acquire();
-            std::memcpy(buffer.host.data(), table, (n_tiles + 1) * sizeof table[0]);
-            parallel_copy(buffer.host.data() + table_bytes, records + at * width, n * width);
-            copy_to_device(
-                buffer.device.data(), buffer.host.data(), table_bytes + n * width, stream);
-            const RecordSpan span{
-                reinterpret_cast<const std::uint32_t*>(buffer.device.data()),
-                static_cast<std::uint32_t>(n_tiles),
-                buffer.device.data() + table_bytes,
-                at,
-                n,
-                static_cast<std::uint32_t>(piece.frame_base - series.range().begin_frame)};
-            launch(narrow ? unpack_records<NarrowRecord, std::uint32_t>
-                          : unpack_records<WideRecord, std::uint64_t>,
-                   blocks_for(n, block_size),
-                   block_size,
-                   0,
-                   stream,
-                   span,
-                   keys_[0].data() + out,
-                   values_[0].data() + out);
-            buffer.done.record(stream);
-            out += n;
+            const std::uint32_t n = packer.add(piece, table, base, at, table[n_tiles]);
+            if (n == 0) send();
             at += n;
         }
     }
+    send();
 }
 
 void SeriesBuffers::sort_events(const PixelSeries& series,

@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 namespace xpcs {
@@ -79,6 +80,27 @@ namespace cpu {
 TwotimeBin
 twotime(const PixelSeries& series, std::uint32_t dynamic_bin, const TwotimeRequest& request);
 }  // namespace cpu
+
+namespace gpu {
+/// The same on one GPU, which keeps its buffers from bin to bin. Counts are multiplied and summed
+/// as integers, so that only the factors and C itself are rounded. The engine that `request` names
+/// has no meaning here. Device memory: a byte per pixel and frame of the bin (one more per digit of
+/// counts above 127), and about 130 MiB. Throws DeviceError, DeviceOutOfMemory.
+class TwotimeMaps {
+  public:
+    explicit TwotimeMaps(int device);
+    ~TwotimeMaps();
+    TwotimeMaps(const TwotimeMaps&) = delete;
+    TwotimeMaps& operator=(const TwotimeMaps&) = delete;
+
+    TwotimeBin
+    correlate(const PixelSeries& series, std::uint32_t dynamic_bin, const TwotimeRequest& request);
+
+  private:
+    struct Memory;
+    std::unique_ptr<Memory> memory_;
+};
+}  // namespace gpu
 
 /// Bytes that cpu::twotime takes for a bin of `events` events, besides the series.
 double twotime_bytes(double events, std::int64_t n_frames, std::int64_t n_pixels, int threads);

@@ -1,65 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/twotime_blocks.hpp"
 
+#include "kernels/twotime_factors.hpp"
+
 #include <oneapi/tbb/parallel_for.h>
 
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace xpcs {
 
 namespace {
-
-/// The static bins of a dynamic bin, numbered from 0, and what their pixels hold.
-struct StaticSums {
-    std::vector<std::uint32_t> bin_of_pixel;  ///< [n_pixels]
-    std::vector<double> n_pixels;             ///< [n_bins]
-    std::vector<std::uint64_t> photons;       ///< [n_bins][T]
-    std::int64_t n_bins() const { return static_cast<std::int64_t>(n_pixels.size()); }
-};
-
-StaticSums sum_static_bins(const BinEvents& events, const Partition& partition, std::size_t T) {
-    StaticSums sums;
-    std::vector<std::uint32_t> bins;
-    for (const std::uint32_t slot : events.slot)
-        bins.push_back(partition.static_bin[slot]);
-    sums.bin_of_pixel = bins;
-    std::sort(bins.begin(), bins.end());
-    bins.erase(std::unique(bins.begin(), bins.end()), bins.end());
-    sums.n_pixels.assign(bins.size(), 0);
-    sums.photons.assign(bins.size() * T, 0);
-    for (std::size_t p = 0; p < sums.bin_of_pixel.size(); ++p) {
-        std::uint32_t& bin = sums.bin_of_pixel[p];
-        bin = static_cast<std::uint32_t>(std::lower_bound(bins.begin(), bins.end(), bin) -
-                                         bins.begin());
-        sums.n_pixels[bin] += 1;
-        std::uint64_t* of_bin = sums.photons.data() + bin * T;
-        for (std::uint64_t i = events.begin[p]; i < events.begin[p + 1]; ++i)
-            of_bin[events.frame[i]] += events.count[i];
-    }
-    return sums;
-}
-
-/// a(t, s) of one static bin; a bin without counts there has no x, so any value does.
-std::vector<double>
-factors_of(const StaticSums& sums, std::size_t bin, std::size_t T, TwotimeSmooth smooth) {
-    const std::uint64_t* photons = sums.photons.data() + bin * T;
-    std::vector<double> factor(T, 1.0);
-    if (smooth == TwotimeSmooth::static_bin) {
-        for (std::size_t t = 0; t < T; ++t) {
-            if (photons[t] > 0) factor[t] = sums.n_pixels[bin] / static_cast<double>(photons[t]);
-        }
-    } else if (smooth == TwotimeSmooth::time) {
-        const auto all =
-            static_cast<double>(std::accumulate(photons, photons + T, std::uint64_t{0}));
-        if (all > 0) {
-            std::fill(
-                factor.begin(), factor.end(), sums.n_pixels[bin] * static_cast<double>(T) / all);
-        }
-    }
-    return factor;
-}
 
 /// Order of the pixels in the blocks: those of the sparse engine first, each group ascending.
 std::vector<std::uint32_t>
@@ -127,25 +80,8 @@ TwotimeBlocks make_blocks(const BinEvents& events,
     out.side = twotime_tile_side(out.n_frames);
     out.n_blocks = (out.n_frames + out.side - 1) / out.side;
     out.n_pixels = events.n_pixels();
-    const auto T = static_cast<std::size_t>(out.n_frames);
-    const StaticSums sums = sum_static_bins(events, partition, T);
-    const auto n_bins = static_cast<std::size_t>(sums.n_bins());
-
-    std::vector<std::vector<double>> factor;
-    out.sum.assign(T, 0.0);
-    std::vector<std::uint8_t> lit(T, 0);
-    for (std::size_t s = 0; s < n_bins; ++s) {
-        factor.push_back(factors_of(sums, s, T, request.smooth));
-        for (std::size_t t = 0; t < T; ++t) {
-            const std::uint64_t photons = sums.photons[s * T + t];
-            out.sum[t] += static_cast<double>(photons) * factor[s][t];
-            lit[t] |= static_cast<std::uint8_t>(photons > 0);
-            about.photons += static_cast<std::int64_t>(photons);
-        }
-    }
-    about.n_pixels = out.n_pixels;
-    about.n_static = sums.n_bins();
-    about.empty_frames = std::count(lit.begin(), lit.end(), 0);
+    TwotimeFactors factors = make_factors(events, partition, out.n_frames, request.smooth, about);
+    out.sum = std::move(factors.sum);
 
     const std::vector<std::uint32_t> order =
         order_pixels(events, out.n_frames, dense_share(request.engine), out.n_sparse);
@@ -156,7 +92,7 @@ TwotimeBlocks make_blocks(const BinEvents& events,
     const auto row = static_cast<std::size_t>(out.n_pixels + 1);
     const auto side = static_cast<std::uint32_t>(out.side);
     for_pixels(order.size(), [&](std::size_t q) {
-        const std::vector<double>& a = factor[sums.bin_of_pixel[order[q]]];
+        const std::vector<double>& a = factors.factor[factors.bin_of_pixel[order[q]]];
         std::size_t block = static_cast<std::size_t>(out.n_blocks);
         std::uint64_t at = 0;
         for (std::uint64_t i = events.begin[order[q]]; i < events.begin[order[q] + 1]; ++i) {

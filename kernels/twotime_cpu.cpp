@@ -3,6 +3,7 @@
 // blocks of frames stream through.
 #include "kernels/twotime.hpp"
 
+#include "kernels/twotime_factors.hpp"
 #include "kernels/twotime_tile.hpp"
 
 #include <oneapi/tbb/enumerable_thread_specific.h>
@@ -47,25 +48,6 @@ TwotimeJob make_job(BinEvents&& events,
         job.inverse_or_nan.push_back(sum > 0 ? 1 / sum : nan);
     }
     return job;
-}
-
-/// Frames [first, first + n): pairs k apart of which both have counts.
-std::vector<double>
-count_pairs(const std::vector<double>& inverse, std::int64_t first, std::int64_t n, bool all_lit) {
-    std::vector<std::uint8_t> lit;
-    for (std::int64_t t = first; t < first + n; ++t)
-        lit.push_back(static_cast<std::uint8_t>(inverse[static_cast<std::size_t>(t)] > 0));
-    std::vector<double> pairs(static_cast<std::size_t>(n));
-    for (std::int64_t k = 0; k < n; ++k) {
-        std::int64_t count = n - k;
-        if (!all_lit) {
-            count = 0;
-            for (std::int64_t t = 0; t + k < n; ++t)
-                count += lit[static_cast<std::size_t>(t)] & lit[static_cast<std::size_t>(t + k)];
-        }
-        pairs[static_cast<std::size_t>(k)] = static_cast<double>(count);
-    }
-    return pairs;
 }
 
 /// Adds what a square holds of the diagonals k = 0 ... n - 1.
@@ -146,21 +128,6 @@ void run_squares(const TwotimeJob& job, const TwotimeRequest& request, TwotimeBi
     }
 }
 
-void divide_by_pairs(const TwotimeJob& job, TwotimeBin& out) {
-    const bool all_lit = out.empty_frames == 0;
-    const std::vector<double> pairs = count_pairs(job.inverse, 0, job.blocks.n_frames, all_lit);
-    for (std::size_t k = 0; k < pairs.size(); ++k)
-        out.g2[k] = pairs[k] > 0 ? out.g2[k] / pairs[k] : nan;
-    for (std::int64_t s = 0; s < twotime_segments; ++s) {
-        const std::vector<double> in_segment =
-            count_pairs(job.inverse, s * out.segment_frames, out.segment_frames, all_lit);
-        for (std::size_t k = 0; k < in_segment.size(); ++k) {
-            double& g2 = out.g2_segments[k * twotime_segments + static_cast<std::size_t>(s)];
-            g2 = in_segment[k] > 0 ? g2 / in_segment[k] : nan;
-        }
-    }
-}
-
 }  // namespace
 
 namespace cpu {
@@ -179,7 +146,7 @@ twotime(const PixelSeries& series, std::uint32_t dynamic_bin, const TwotimeReque
     TwotimeJob job;
     arena.execute([&] { job = make_job(std::move(events), series.partition(), request, out); });
     run_squares(job, request, out);
-    divide_by_pairs(job, out);
+    divide_by_pairs(job.blocks.sum, out);
     return out;
 }
 

@@ -5,6 +5,10 @@
 
 namespace xpcs {
 
+void FrameSource::fetch(RawBlock&) const {}
+
+void FrameSource::place(RawBlock&) {}
+
 const FrameTimes& FrameSource::frame_times() const {
     static const FrameTimes none;
     return none;

@@ -2,6 +2,9 @@
 // One small interface for every detector format. A file is read block by block: `next()` fetches
 // the raw bytes in file order and is called by one thread at a time; `decode()` turns a block into
 // events or frames and may run on many threads at once. Nothing in memory grows with the file.
+//
+// One thread copies some 5 GB/s out of the page cache. Where that bounds the run, next() falls into
+// three steps, of which the middle one may run on many threads: announce(), fetch(), place().
 #pragma once
 
 #include "host/readers/follow.hpp"
@@ -48,6 +51,7 @@ struct RawBlock {
     std::int64_t frame_after = -1;   ///< absolute frame of the last record, as far as next() knows
     int file = 0;                    ///< index into SourceInfo::files
     RawVector<std::byte> bytes;
+    std::vector<std::uint32_t> marks;  ///< from fetch() to place()
 };
 
 /// What a decoder met in one block. decode() adds to what is there; += merges two threads' counts.
@@ -99,6 +103,14 @@ class FrameSource {
     /// The next block in file order, false at the end. `block.bytes` is reused. One caller at a
     /// time.
     virtual bool next(RawBlock& block) = 0;
+
+    /// next() in three steps. announce(), one caller at a time, says which block comes; fetch(),
+    /// thread-safe, brings its bytes; place(), one caller at a time and in the order of the
+    /// announcements, settles what depends on the blocks before. A source that does not override
+    /// them does everything in announce().
+    virtual bool announce(RawBlock& block) { return next(block); }
+    virtual void fetch(RawBlock& block) const;
+    virtual void place(RawBlock& block);
 
     /// Decodes a block. Thread-safe. `chunk` is reused: pass the one of the last call.
     virtual void decode(const RawBlock& block, Chunk& chunk, DecodeCounts& counts) const = 0;

@@ -61,12 +61,16 @@ struct Stream {
     }
 };
 
-/// Follows the frame counter through the words of a block, group by group: where all frames of a
-/// group lie close together no step in it is a wrap, and its last word tells all. (The loop makes
-/// vector code: 31 bits from the top of the word, 24 of them the frame, compare as integers.)
-void follow(FrameCounter& counter, std::span<const std::uint64_t> words) {
-    constexpr std::size_t group_words = 512;
+constexpr std::size_t group_words = 512;
+constexpr std::uint32_t spread = std::uint32_t{1} << 31;  // no frame has this bit
+
+/// What the frame counter needs of the words of a block, group by group: the first and the last
+/// frame where all frames of the group lie close together, so that no step in it is a wrap; else
+/// `spread`. (The loop makes vector code: 31 bits from the top of the word, 24 of them the frame,
+/// compare as integers.)
+void mark(std::span<const std::uint64_t> words, std::vector<std::uint32_t>& marks) {
     constexpr std::int64_t close = wrap_threshold / 2;
+    marks.clear();
     for (std::size_t at = 0; at < words.size(); at += group_words) {
         const auto group = words.subspan(at, std::min(group_words, words.size() - at));
         std::int32_t low = std::numeric_limits<std::int32_t>::max(), high = 0;
@@ -75,15 +79,31 @@ void follow(FrameCounter& counter, std::span<const std::uint64_t> words) {
             low = std::min(low, top);
             high = std::max(high, top);
         }
-        if ((high >> 7) - (low >> 7) < close) {
-            counter.advance(frame_of(group.front()));
-            counter.advance(frame_of(group.back()));
+        const bool narrow = (high >> 7) - (low >> 7) < close;
+        marks.push_back(narrow ? frame_of(group.front()) : spread);
+        marks.push_back(frame_of(group.back()));
+    }
+}
+
+/// Moves the counter through a block.
+void follow(FrameCounter& counter,
+            std::span<const std::uint64_t> words,
+            std::span<const std::uint32_t> marks) {
+    for (std::size_t g = 0; 2 * g < marks.size(); ++g) {
+        if (marks[2 * g] != spread) {
+            counter.advance(marks[2 * g]);
+            counter.advance(marks[2 * g + 1]);
             continue;
         }
-        for (const std::uint64_t word : group) {
+        const std::size_t at = g * group_words;
+        for (const std::uint64_t word : words.subspan(at, std::min(group_words, words.size() - at)))
             counter.advance(frame_of(word));
-        }
     }
+}
+
+std::span<const std::uint64_t> words_of(const RawBlock& block) {
+    return {reinterpret_cast<const std::uint64_t*>(block.bytes.data()),
+            block.bytes.size() / word_bytes};
 }
 
 std::string shape_text(std::int64_t rows, std::int64_t cols) {
@@ -137,37 +157,26 @@ class RigakuSource final : public FrameSource {
     void select(std::int64_t, std::int64_t) override {}
 
     bool next(RawBlock& block) override {
-        Stream* stream = watch_ ? wait_for_records() : earliest();
-        if (stream == nullptr) {
-            finish();
-            return false;
-        }
-        const std::int64_t most = std::max<std::int64_t>(1, options_.block_bytes / word_bytes);
-        const std::int64_t n = std::min(most, stream->n_records - stream->next_record);
-        const auto n_bytes = static_cast<std::size_t>(n * word_bytes);
-        block.bytes.resize(n_bytes);
-        stream->file.read(static_cast<std::uint64_t>(stream->next_record * word_bytes),
-                          block.bytes.data(),
-                          n_bytes);
-        block.sequence = sequence_++;
-        block.first_record = stream->next_record;
-        block.file = static_cast<int>(stream - streams_.data());
-        const std::span words(reinterpret_cast<const std::uint64_t*>(block.bytes.data()),
-                              static_cast<std::size_t>(n));
-        block.frame_before = stream->counter.last();
-        FrameCounter first = stream->counter;
-        first.advance(frame_of(words.front()));
-        block.frame_epoch = first.epoch();
-        follow(stream->counter, words);
-        block.frame_after = stream->counter.last();
-        stream->next_record += n;
-        bytes_read_ += n_bytes;
+        if (!announce_from(watch_ ? wait_for_records() : earliest(), block)) return false;
+        read(block);
+        settle(block);
         return true;
+    }
+
+    // A growing file is taken as it comes: there is nothing to read ahead.
+    bool announce(RawBlock& block) override {
+        return watch_ ? next(block) : announce_from(least_read(), block);
+    }
+    void fetch(RawBlock& block) const override {
+        if (!watch_) read(block);
+    }
+    void place(RawBlock& block) override {
+        if (!watch_) settle(block);
     }
 
     void decode(const RawBlock& block, Chunk& chunk, DecodeCounts& counts) const override {
         if (!std::holds_alternative<EventChunk>(chunk)) chunk.emplace<EventChunk>();
-        const Stream& stream = streams_[static_cast<std::size_t>(block.file)];
+        const Stream& stream = stream_of(block);
         WordContext context;
         context.map = stream.map;
         context.rows = is_3m() ? module_rows : shape_rows_;
@@ -176,13 +185,9 @@ class RigakuSource final : public FrameSource {
         context.frame_before = block.frame_before;
         context.drop_bad_index = options_.drop_bad_index;
         context.file = &stream.file.path();
-        const std::size_t n = block.bytes.size() / word_bytes;
+        const auto words = words_of(block);
         const std::int64_t last =
-            decode_words(reinterpret_cast<const std::uint64_t*>(block.bytes.data()),
-                         n,
-                         context,
-                         std::get<EventChunk>(chunk),
-                         counts);
+            decode_words(words.data(), words.size(), context, std::get<EventChunk>(chunk), counts);
         if (last != block.frame_after) {
             throw Error(ExitCode::internal,
                         stream.file.path() + ": records from " +
@@ -198,6 +203,26 @@ class RigakuSource final : public FrameSource {
 
   private:
     bool is_3m() const { return !modules_.empty(); }
+
+    const Stream& stream_of(const RawBlock& block) const {
+        return streams_[static_cast<std::size_t>(block.file)];
+    }
+
+    /// Sets which records of the stream the block is of; null at the end of all.
+    bool announce_from(Stream* stream, RawBlock& block) {
+        if (stream == nullptr) {
+            finish();
+            return false;
+        }
+        const std::int64_t most = std::max<std::int64_t>(1, options_.block_bytes / word_bytes);
+        const std::int64_t n = std::min(most, stream->n_records - stream->next_record);
+        block.bytes.resize(static_cast<std::size_t>(n * word_bytes));
+        block.sequence = sequence_++;
+        block.first_record = stream->next_record;
+        block.file = static_cast<int>(stream - streams_.data());
+        stream->next_record += n;
+        return true;
+    }
 
     void note_files() {
         std::int64_t n_records = 0;
@@ -260,12 +285,44 @@ class RigakuSource final : public FrameSource {
         }
     }
 
+    void read(RawBlock& block) const {
+        stream_of(block).file.read(static_cast<std::uint64_t>(block.first_record * word_bytes),
+                                   block.bytes.data(),
+                                   block.bytes.size());
+        mark(words_of(block), block.marks);
+    }
+
+    void settle(RawBlock& block) {
+        FrameCounter& counter = streams_[static_cast<std::size_t>(block.file)].counter;
+        const auto words = words_of(block);
+        block.frame_before = counter.last();
+        FrameCounter first = counter;
+        first.advance(frame_of(words.front()));
+        block.frame_epoch = first.epoch();
+        follow(counter, words, block.marks);
+        block.frame_after = counter.last();
+        bytes_read_ += block.bytes.size();
+    }
+
     /// The stream whose reading stands at the smallest frame, none at the end of all.
     Stream* earliest() {
         Stream* best = nullptr;
         for (Stream& stream : streams_) {
             if (stream.at_end()) continue;
             if (best == nullptr || stream.counter.last() < best->counter.last()) best = &stream;
+        }
+        return best;
+    }
+
+    /// The stream of which the smallest part has been read, none at the end of all: close to
+    /// earliest(), but known without looking at the records.
+    Stream* least_read() {
+        Stream* best = nullptr;
+        const auto part = [](const Stream& stream) {
+            return static_cast<double>(stream.next_record) / static_cast<double>(stream.n_records);
+        };
+        for (Stream& stream : streams_) {
+            if (!stream.at_end() && (best == nullptr || part(stream) < part(*best))) best = &stream;
         }
         return best;
     }

@@ -142,13 +142,15 @@ TEST(GpuBatches, GroupsHoldEveryPixelOnceInOrder) {
     std::vector<std::uint32_t> bin_of(1800);
     for (auto& bin : bin_of)
         bin = static_cast<std::uint32_t>(random() % 13);
+    // Not the whole of their bundle: every tile is a unit of its own.
     const gpu::GroupTable table = gpu::make_groups(series, 1, 4, bin_of);
-    ASSERT_EQ(table.tile_begin.size(), 4U);
+    ASSERT_EQ(table.unit_begin.size(), 4U);
+    ASSERT_EQ(table.units(), 3U);
     ASSERT_EQ(table.begin.size(), table.size() + 1);
     std::set<std::uint32_t> seen;
     for (std::size_t tile = 0; tile < 3; ++tile) {
         std::set<std::uint32_t> bins;
-        for (std::uint32_t g = table.tile_begin[tile]; g < table.tile_begin[tile + 1]; ++g) {
+        for (std::uint32_t g = table.unit_begin[tile]; g < table.unit_begin[tile + 1]; ++g) {
             EXPECT_TRUE(bins.insert(table.bin[g]).second);
             for (std::uint32_t i = table.begin[g]; i < table.begin[g + 1]; ++i) {
                 EXPECT_EQ(table.slots[i] >> tile_bits, tile);
@@ -159,6 +161,30 @@ TEST(GpuBatches, GroupsHoldEveryPixelOnceInOrder) {
         }
     }
     EXPECT_EQ(seen.size(), 1800U - 512U);
+}
+
+TEST(GpuBatches, WholeBundlesAreOneUnit) {
+    const std::int64_t n_pixels = (2 * bundle_tiles + 3) * tile_pixels - 5;
+    const reference::Run run = empty_run(1, n_pixels, 1000);
+    const Partition partition = partition_of(run);
+    const PixelSeries series(partition, {}, false);
+    const std::int64_t end = n_tiles(partition);
+    const auto bundles_of = [&](std::int64_t first, std::int64_t last) {
+        return gpu::make_groups(series, first, last, partition.static_bin).bundle;
+    };
+    EXPECT_EQ(bundles_of(0, end), (std::vector<std::int64_t>{0, 1, 2}));
+    EXPECT_EQ(bundles_of(bundle_tiles, 2 * bundle_tiles), std::vector<std::int64_t>{1});
+    std::vector<std::int64_t> parts(static_cast<std::size_t>(bundle_tiles - 1), 0);
+    parts.push_back(1);
+    parts.push_back(2);
+    EXPECT_EQ(bundles_of(1, end), parts);
+    EXPECT_EQ(bundles_of(0, bundle_tiles + 1).size(), 2U);
+    const gpu::GroupTable table = gpu::make_groups(series, 0, end, partition.static_bin);
+    EXPECT_EQ(table.begin.back(), static_cast<std::uint32_t>(n_pixels));
+    std::vector<std::uint32_t> slots = table.slots;
+    std::sort(slots.begin(), slots.end());
+    for (std::size_t i = 0; i < slots.size(); ++i)
+        ASSERT_EQ(slots[i], i);
 }
 
 }  // namespace

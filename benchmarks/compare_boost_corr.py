@@ -10,6 +10,7 @@ h5py of the peer's environment.
     compare_boost_corr.py --set sparse-0.01                    # makes the data, CPU
     compare_boost_corr.py --raw run.bin --qmap qmap.hdf --gpu 0
     compare_boost_corr.py --install-only
+    PYTHONPATH=site compare_boost_corr.py --peer-python python3 ...   # nothing is installed
 
 boost-corr asks for Python 3.12 or later. Where only an older one is to be had, the package itself is
 installed without that check (its needs are installed with it), and the report says so.
@@ -69,8 +70,11 @@ def find_python():
     return sys.executable
 
 
-def install(environment):
+def install(environment, given):
     """Returns (python, note). Throws subprocess.CalledProcessError where pip fails."""
+    if given:
+        subprocess.run([given, "-c", "import boost_corr, torch, h5py"], check=True)
+        return given, "as found"
     python = os.path.join(environment, "bin", "python")
     if not os.path.exists(python):
         say(f"making {environment}")
@@ -226,7 +230,7 @@ def one(args, python, name, raw, qmap):
             sys.stderr.write(open(os.path.join(scratch, "ours.log"), errors="replace").read())
             raise SystemExit(f"xpcs-corr failed on {raw}")
         warm(raw)
-        peer = [os.path.join(os.path.dirname(python), "boost_corr")] + common
+        peer = [python, "-c", "from boost_corr.cli import main; main()"] + common
         memory = args.peer_memory or min(36, 0.7e-9 * free_bytes())
         report["boost_corr"] = run(peer + ["-o", folders["theirs"], "--max-memory", f"{memory:.1f}"],
                                    os.path.join(scratch, "theirs.log"), args.timeout)
@@ -294,6 +298,8 @@ def parse():
     parser.add_argument("--program", default=default_program(), help="xpcs-corr")
     parser.add_argument("--peer-env", default=os.path.join(tempfile.gettempdir(), "boost-corr-env"),
                         help="environment of the peer; made if it is not there")
+    parser.add_argument("--peer-python", metavar="FILE",
+                        help="a Python that can import boost_corr; nothing is installed")
     parser.add_argument("--dir", help="folder for the data that --set makes; kept")
     parser.add_argument("--gpu", type=int, default=-1, help="GPU of both programs; -1 = CPU")
     parser.add_argument("--normalize-frame", type=int, choices=(0, 1), default=1)
@@ -319,9 +325,9 @@ def main():
         numbers(*args.numbers)
         return 0
     try:
-        python, note = install(args.peer_env)
+        python, note = install(args.peer_env, args.peer_python)
     except subprocess.CalledProcessError as failure:
-        say(f"boost-corr cannot be installed here: {' '.join(failure.cmd)} failed")
+        say(f"boost-corr cannot be had here: {' '.join(failure.cmd)} failed")
         return 69
     document = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%MZ"),
                 "cpu": cpu_name(), "cores": os.cpu_count(), "load_at_start": os.getloadavg()[0],

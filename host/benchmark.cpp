@@ -8,6 +8,7 @@
 #include "host/series_reader.hpp"
 #include "host/stop.hpp"
 #include "host/text.hpp"
+#include "kernels/device.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -69,6 +70,24 @@ BenchmarkSet normalised(BenchmarkSet set) {
     return set;
 }
 
+const char* type_of(BenchmarkAnalysis analysis) {
+    switch (analysis) {
+    case BenchmarkAnalysis::twotime:
+        return "Twotime";
+    case BenchmarkAnalysis::twotime_multitau:
+        return "TwotimeMultitau";
+    case BenchmarkAnalysis::multitau:
+        break;
+    }
+    return "Multitau";
+}
+
+BenchmarkSet two_time(BenchmarkSet set, BenchmarkAnalysis analysis = BenchmarkAnalysis::twotime) {
+    set.name += analysis == BenchmarkAnalysis::twotime ? " two-time" : " band";
+    set.analysis = analysis;
+    return set;
+}
+
 BenchmarkSet large(std::int64_t n_frames, double occupancy) {
     BenchmarkSet set = sparse(n_frames, occupancy);
     set.name = fmt::format("3M {:g} x {}", occupancy, n_frames);
@@ -102,7 +121,9 @@ std::vector<BenchmarkSet> quick_suite() {
             large(2'000, 0.002),
             frames(200, 1),
             frames(200, 2),
-            frames(100, 2, true)};
+            frames(100, 2, true),
+            two_time(sparse(500, 0.01)),
+            two_time(sparse(2'000, 0.002), BenchmarkAnalysis::twotime_multitau)};
 }
 
 std::vector<BenchmarkSet> full_suite() {
@@ -123,11 +144,24 @@ std::vector<BenchmarkSet> full_suite() {
             large(20'000, 0.002),
             frames(1'000, 1),
             frames(1'000, 2),
-            frames(1'000, 2, true)};
+            frames(1'000, 2, true),
+            two_time(sparse(2'000, 0.01)),
+            two_time(sparse(10'000, 0.002)),
+            two_time(sparse(100'000, 0.0005), BenchmarkAnalysis::twotime_multitau)};
+}
+
+/// With a file that a GPU has something to do with: 1e9 events, 8 GB.
+std::vector<BenchmarkSet> gpu_suite() {
+    std::vector<BenchmarkSet> sets = full_suite();
+    sets.push_back(sparse(100'000, 0.02));
+    sets.push_back(normalised(sparse(100'000, 0.02)));
+    return sets;
 }
 
 std::vector<BenchmarkSet> suite_of(const BenchmarkOptions& options) {
-    std::vector<BenchmarkSet> sets = options.suite == "quick" ? quick_suite() : full_suite();
+    std::vector<BenchmarkSet> sets = options.suite == "quick" ? quick_suite()
+                                     : options.suite == "gpu" ? gpu_suite()
+                                                              : full_suite();
     std::erase_if(sets, [&](const BenchmarkSet& set) {
         return set.name.find(options.only) == std::string::npos;
     });
@@ -188,6 +222,8 @@ json Bench::once(BenchmarkRun& run, const BenchmarkFiles& files) {
                                            "--n-frames=" + std::to_string(run.set.n_frames),
                                            "--normalize-frame",
                                            run.set.normalize_frame ? "1" : "0",
+                                           "--type",
+                                           type_of(run.set.analysis),
                                            "--device=" + device(),
                                            "--threads=" + std::to_string(run.threads),
                                            "--progress=never",
@@ -245,7 +281,8 @@ void Bench::run_set(const BenchmarkSet& set) {
     proof.threads = threads_;
     const json told = once(proof, files);
     const double error = check_result(told.at("result").get<std::string>(),
-                                      direct_g2(files.truth, set.normalize_frame),
+                                      set.analysis,
+                                      direct_curve(set, files.truth),
                                       told.at("counts").at("events").get<std::int64_t>(),
                                       files.truth);
     BenchmarkRun run = time_set(set, files, threads_);
@@ -264,8 +301,8 @@ void Bench::run_set(const BenchmarkSet& set) {
 
 /// 1, 2, 4 ... threads, on the sets whose growth is looked at.
 void Bench::scale_threads(const BenchmarkSet& set, const BenchmarkFiles& files) {
-    const bool wanted =
-        options_.suite != "gpu" && set.occupancy == 0.01 && set.n_hot == 0 && !set.normalize_frame;
+    const bool wanted = options_.suite != "gpu" && set.occupancy == 0.01 && set.n_hot == 0 &&
+                        !set.normalize_frame && set.analysis == BenchmarkAnalysis::multitau;
     for (int threads = 1; wanted && threads < threads_; threads *= 2) {
         BenchmarkRun run = time_set(set, files, threads);
         run.read_bytes_per_s = measure_read(files.raw, threads);
@@ -315,6 +352,12 @@ BenchmarkReport Bench::run() {
     report_.options.threads = threads_;
     const std::vector<BenchmarkSet> sets = suite_of(options_);
     report_.limits.copy_bytes_per_s = measure_copy(threads_);
+    if (device().rfind("gpu", 0) == 0) {
+        const Device chosen = choose_device(device());
+        const gpu::CopyRates rates = gpu::measure_copies(chosen.indices.front());
+        report_.limits.device_copy_bytes_per_s = rates.device_bytes_per_s;
+        report_.limits.host_to_device_bytes_per_s = rates.to_device_bytes_per_s;
+    }
     for (const BenchmarkSet& set : sets)
         run_set(set);
     judge_growth();

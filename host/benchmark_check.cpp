@@ -2,7 +2,10 @@
 #include "host/benchmark_check.hpp"
 
 #include "host/errors.hpp"
+#include "host/h5.hpp"
+#include "host/result_paths.hpp"
 #include "host/result_reader.hpp"
+#include "kernels/twotime_multitau.hpp"
 
 #include <fmt/format.h>
 
@@ -107,7 +110,96 @@ DirectCurve direct_g2(const BenchmarkTruth& truth, bool normalize_frame) {
     return curve;
 }
 
+DirectCurve direct_twotime(const BenchmarkTruth& truth, bool smooth, std::int64_t largest) {
+    const auto T = static_cast<std::size_t>(truth.n_frames);
+    const std::size_t N = truth.pixel.size();
+    const auto n_bins = static_cast<std::size_t>(truth.n_bins);
+    std::vector<double> x(N * T), sum(T, 0.0);
+    std::vector<double> pixels(n_bins, 0.0);
+    for (const int bin : truth.bin)
+        pixels[static_cast<std::size_t>(bin)] += 1;
+    for (std::size_t t = 0; t < T; ++t) {
+        std::vector<double> counts(n_bins, 0.0);
+        for (std::size_t p = 0; p < N; ++p)
+            counts[static_cast<std::size_t>(truth.bin[p])] += truth.counts[p * T + t];
+        for (std::size_t p = 0; p < N; ++p) {
+            const auto bin = static_cast<std::size_t>(truth.bin[p]);
+            const double mean = smooth && counts[bin] > 0 ? counts[bin] / pixels[bin] : 1.0;
+            x[p * T + t] = truth.counts[p * T + t] / mean;
+            sum[t] += x[p * T + t];
+        }
+    }
+    DirectCurve curve;
+    for (std::size_t k = 1; k < T && static_cast<std::int64_t>(k) < largest; k *= 2) {
+        std::vector<double> products(T - k, 0.0);
+        for (std::size_t p = 0; p < N; ++p) {
+            const double* row = x.data() + p * T;
+            for (std::size_t t = 0; t + k < T; ++t)
+                products[t] += row[t] * row[t + k];
+        }
+        double total = 0, n = 0;
+        for (std::size_t t = 0; t + k < T; ++t) {
+            if (sum[t] == 0 || sum[t + k] == 0) continue;
+            total += static_cast<double>(N) * products[t] / (sum[t] * sum[t + k]);
+            n += 1;
+        }
+        curve.lag.push_back(static_cast<std::int64_t>(k));
+        curve.g2.push_back(total / n);
+    }
+    return curve;
+}
+
+DirectCurve direct_curve(const BenchmarkSet& set, const BenchmarkTruth& truth) {
+    switch (set.analysis) {
+    case BenchmarkAnalysis::twotime:
+        return direct_twotime(truth, true, truth.n_frames);
+    case BenchmarkAnalysis::twotime_multitau:
+        return direct_twotime(truth, false, std::int64_t{1} << default_band_depth);
+    case BenchmarkAnalysis::multitau:
+        break;
+    }
+    return direct_g2(truth, set.normalize_frame);
+}
+
+namespace {
+
+/// g2 of the last dynamic bin at the lags of `direct`; empty where the result has other lags.
+std::vector<double> curve_of(const std::string& result,
+                             BenchmarkAnalysis analysis,
+                             const std::vector<std::int64_t>& lags) {
+    std::vector<double> found;
+    if (analysis == BenchmarkAnalysis::multitau) {
+        const ResultReader reader(result);
+        const OneTimeData& one_time = reader.data().one_time;
+        if (one_time.delay_list != lags) return {};
+        return one_time.g2.column(one_time.g2.cols - 1);
+    }
+    if (analysis == BenchmarkAnalysis::twotime) {
+        const ResultReader reader(result);
+        const Matrix& g2 = reader.data().two_time.g2;
+        const std::vector<double> all = g2.empty() ? std::vector<double>{} : g2.column(g2.cols - 1);
+        for (const std::int64_t lag : lags) {
+            if (static_cast<std::size_t>(lag) >= all.size()) return {};
+            found.push_back(all[static_cast<std::size_t>(lag)]);
+        }
+        return found;
+    }
+    const h5::File file = h5::open_file(result);
+    const auto delays = h5::read<std::int64_t>(file.id(), result_path::band_delay_list.path);
+    const auto g2 = h5::read<float>(file.id(), result_path::band_g2.path);
+    const std::size_t n_bins = delays.empty() ? 0 : g2.size() / delays.size();
+    for (const std::int64_t lag : lags) {
+        const auto at = std::find(delays.begin(), delays.end(), lag);
+        if (at == delays.end() || n_bins == 0) return {};
+        found.push_back(g2[static_cast<std::size_t>(at - delays.begin()) * n_bins + n_bins - 1]);
+    }
+    return found;
+}
+
+}  // namespace
+
 double check_result(const std::string& result,
+                    BenchmarkAnalysis analysis,
                     const DirectCurve& direct,
                     std::int64_t events_kept,
                     const BenchmarkTruth& truth) {
@@ -118,16 +210,13 @@ double check_result(const std::string& result,
                                 events_kept,
                                 truth.n_events));
     }
-    const ResultReader reader(result);
-    const OneTimeData& found = reader.data().one_time;
-    if (found.delay_list != direct.lag) {
+    const std::vector<double> g2 = curve_of(result, analysis, direct.lag);
+    if (g2.size() != direct.lag.size()) {
         throw Error(ExitCode::data,
-                    fmt::format("benchmark: {}: {} lags, others than the {} expected",
+                    fmt::format("benchmark: {}: other lags than the {} expected",
                                 result,
-                                found.delay_list.size(),
                                 direct.lag.size()));
     }
-    const std::vector<double> g2 = found.g2.column(found.g2.cols - 1);
     double largest = 0;
     for (std::size_t i = 0; i < g2.size(); ++i) {
         if (std::isnan(g2[i]) && std::isnan(direct.g2[i])) continue;

@@ -14,6 +14,7 @@
 namespace xpcs {
 
 enum class BenchmarkFormat { rigaku, rigaku3m, frames };
+enum class BenchmarkAnalysis { multitau, twotime, twotime_multitau };
 
 struct BenchmarkSet {
     std::string name;
@@ -25,6 +26,7 @@ struct BenchmarkSet {
     int sample_bytes = 0;    ///< frames: 1 or 2
     bool bitshuffle = false;
     bool normalize_frame = false;
+    BenchmarkAnalysis analysis = BenchmarkAnalysis::multitau;
 };
 
 /// Counts of the pixels of the checked bin, and of every frame.

@@ -71,7 +71,7 @@ std::string row_of(const BenchmarkRun& run, const MachineLimits& limits) {
         run.stage("read"),
         run.one_thread.decode_s / n,
         run.one_thread.sort_s / n,
-        run.stage("correlate"),
+        run.stage("correlate") + run.stage("two-time"),
         run.stage("reduce"),
         run.stage("write"),
         run.wall_s,

@@ -77,11 +77,13 @@ class ExchangeWriter {
   private:
     static std::size_t n_natural(const std::array<std::vector<double>, 2>& lists,
                                  const std::vector<std::int64_t>& mapping) {
+        constexpr std::int64_t most_bins = 1 << 24;
         std::size_t n = lists[0].size() * lists[1].size();
         for (const std::int64_t natural : mapping) {
+            if (natural < 0 || natural >= most_bins) return 0;
             n = std::max(n, static_cast<std::size_t>(natural) + 1);
         }
-        return n;
+        return n <= static_cast<std::size_t>(most_bins) ? n : 0;
     }
     template <class T>
     void list(const std::string& path, const std::vector<T>& values) {
@@ -286,7 +288,12 @@ void ExchangeWriter::write_maps() {
         const std::int64_t number = natural_of(data_.two_time.map_bins[k]) + 1;
         const h5::Dataset from = h5::open_dataset(in_, reader_.map_paths()[k]);
         const h5::Shape shape = h5::shape_of(from);
-        const hsize_t side = std::min(shape.at(0), map_chunk);
+        if (shape != h5::Shape(2, static_cast<hsize_t>(data_.two_time.n_frames))) {
+            throw Error(ExitCode::data,
+                        h5::name_of(from.id()) + ": shape " + h5::to_string(shape) + ", " +
+                            std::to_string(data_.two_time.n_frames) + " squared is expected");
+        }
+        const hsize_t side = std::min(shape[0], map_chunk);
         h5::Dataset to = h5::create_dataset(out_,
                                             fmt::format("/exchange/C2T_all/g2_{:05d}", number),
                                             H5T_NATIVE_FLOAT,
@@ -423,6 +430,7 @@ void ExchangeWriter::note_losses() {
         if (h5::exists(in_, path)) notes_.push_back(std::string(what) + " (" + path + ")");
     };
     lost(rp::g2_partial.path, "no place for partial g2");
+    lost(rp::g2_err_static.path, "no place for other errors of g2");
     lost(rp::band.path, "no place for multi-tau two-time");
     lost(rp::fit.path, "fits are left out");
     lost(rp::average.path, "the list of averaged results is left out");

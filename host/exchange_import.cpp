@@ -29,6 +29,7 @@ namespace rp = result_path;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t table_bytes = std::uint64_t{1} << 29;
+constexpr double most_bins = 1 << 24;
 constexpr const char* detector = "/measurement/instrument/detector/";
 
 std::optional<double> number_at(hid_t file, const std::string& path) {
@@ -224,7 +225,8 @@ void ExchangeImport::write_qmap() {
     const auto bins = [&](const std::string& kind) {
         Bins found{h5::read<std::int64_t>(in_, path + "/" + kind + "_index_mapping"), 0};
         const std::vector<double> n = h5::read<double>(in_, path + "/" + kind + "_num_pts");
-        found.n_natural = static_cast<std::size_t>(n.size() == 2 ? n[0] * n[1] : 0);
+        const bool sane = n.size() == 2 && n[0] >= 1 && n[1] >= 1 && n[0] * n[1] <= most_bins;
+        found.n_natural = sane ? static_cast<std::size_t>(n[0] * n[1]) : 0;
         if (!std::is_sorted(found.natural.begin(), found.natural.end()) || found.natural.empty() ||
             found.natural.front() < 0 ||
             found.natural.back() >= static_cast<std::int64_t>(found.n_natural)) {
@@ -323,6 +325,7 @@ void ExchangeImport::copy_unnormalized(
 void ExchangeImport::write_unnormalized() {
     const hsize_t n_lags = data_.one_time.delay_list.size();
     const auto rows = static_cast<hsize_t>(data_.rows), cols = static_cast<hsize_t>(data_.cols);
+    if (rows == 0 || cols == 0) return;  // no image tells the shape
     const auto fits = [&](const h5::Dataset& dataset, const h5::Shape& expected) {
         h5::require_filters(dataset);
         const h5::Shape shape = h5::shape_of(dataset);

@@ -3,12 +3,14 @@
 
 #include "host/errors.hpp"
 #include "host/fit_store.hpp"
+#include "host/result_paths.hpp"
 #include "host/stop.hpp"
 #include "host/text.hpp"
 
 #include <fmt/format.h>
 
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 namespace xpcs {
@@ -37,7 +39,15 @@ class Rows {
             text_.append(first ? 0 : 1, ',').append(field);
             first = false;
         };
-        (one(text(fields)), ...);
+        const auto each = [&](const auto& field) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(field)>, std::vector<double>>) {
+                for (const double value : field)
+                    one(text(value));
+            } else {
+                one(text(field));
+            }
+        };
+        (each(fields), ...);
         text_ += '\n';
         if (text_.size() > piece_bytes) flush();
     }
@@ -93,11 +103,30 @@ void write_head(const ResultData& data,
     write(head + names + "\n");
 }
 
+/// Errors that a run stores on request, as long as g2.
+std::vector<std::pair<const ResultPath*, std::vector<double>>> more_errors(const ResultData& data) {
+    static constexpr const ResultPath* paths[] = {
+        &result_path::g2_err_static, &result_path::g2_err_delta, &result_path::g2_err_shot};
+    std::vector<std::pair<const ResultPath*, std::vector<double>>> found;
+    const h5::File file = h5::open_file(data.path);
+    for (const ResultPath* path : paths) {
+        if (!h5::is_dataset(file.id(), path->path)) continue;
+        auto values = h5::read<double>(file.id(), path->path);
+        if (values.size() == data.one_time.g2.values.size()) {
+            found.emplace_back(path, std::move(values));
+        }
+    }
+    return found;
+}
+
 void write_g2(const ResultData& data, const TextSink& write) {
     std::vector<Column> columns = curve_columns(data);
     columns.push_back({"n_pairs", "pairs of blocks averaged over; empty if not known"});
     columns.push_back({"g2", "normalised correlation, no unit; empty without signal"});
     columns.push_back({"g2_err", "its standard error, no unit"});
+    const auto errors = more_errors(data);
+    for (const auto& [path, values] : errors)
+        columns.push_back({leaf(path->path), path->description});
     write_head(data, "g2: one-time correlation of every dynamic bin", columns, write);
     const OneTimeData& one = data.one_time;
     Rows rows(write);
@@ -105,6 +134,9 @@ void write_g2(const ResultData& data, const TextSink& write) {
         const double q = data.dynamic_centre(bin + 1, 0), phi = data.dynamic_centre(bin + 1, 1);
         for (std::int64_t k = 0; k < one.g2.rows; ++k) {
             const auto i = static_cast<std::size_t>(k);
+            std::vector<double> more;
+            for (const auto& [path, values] : errors)
+                more.push_back(values[static_cast<std::size_t>(k * one.g2.cols + bin)]);
             rows.add(bin + 1,
                      q,
                      phi,
@@ -112,7 +144,8 @@ void write_g2(const ResultData& data, const TextSink& write) {
                      one.delay_s[i],
                      i < one.n_pairs.size() ? std::to_string(one.n_pairs[i]) : std::string(),
                      one.g2.at(k, bin),
-                     one.g2_err.empty() ? NAN : one.g2_err.at(k, bin));
+                     one.g2_err.empty() ? NAN : one.g2_err.at(k, bin),
+                     more);
         }
     }
     rows.flush();

@@ -104,7 +104,7 @@ class Nxxpcs(unittest.TestCase):
         xpcs("simulate", "--format", "rigaku", "--frames", 300, "--occupancy", 0.05, "--seed", 3, *small,
              "--output", base / "run.bin", "--progress", "never")
         xpcs("-r", base / "run.bin", "-q", base / "qmap.h5", "-o", base, "-t", "Both", "-nf", 0,
-             "--device", "cpu", "--threads", 1, "--log-level", "error")
+             "-G", "-np", 3, "--device", "cpu", "--threads", 1, "--log-level", "error")
         cls.result = base / "run_results.hdf"
         cls.exported = base / "run_nxxpcs.h5"
         xpcs("export", cls.result, "--format", "nxxpcs", "-o", cls.exported)
@@ -193,6 +193,37 @@ class Nxxpcs(unittest.TestCase):
         self.assertEqual(self.faults(self.base / "from_old.h5"), [])
         xpcs("export", old, "--format", "xpcs", "-o", self.base / "back.hdf")
         self.assertEqual(self.faults(self.base / "back.hdf", "nxxpcs"), [])
+
+    def test_chunks_are_small_and_filters_are_those_of_every_reader(self):
+        found = []
+
+        def look(name, item):
+            if not isinstance(item, h5py.Dataset) or item.is_virtual:
+                return
+            if item.chunks:
+                self.assertLessEqual(numpy.prod(item.chunks) * item.dtype.itemsize, 4 << 20, name)
+            self.assertIn(item.compression, (None, "gzip"), name)
+            found.append(name)
+
+        with h5py.File(self.result) as file:
+            file["xpcs"].visititems(look)
+            self.assertEqual(file["xpcs/multitau/unnormalized_G2"].attrs["slots"], "G2,IF,IP")
+        for name in ("multitau/unnormalized_G2", "twotime/correlation_map/c2_00004", "qmap/mask"):
+            self.assertIn(name, found)
+
+    def test_every_analysis_honours_names(self):
+        """Prefix, suffix and rawdata_path, which the production correlator forgets in some."""
+        for analysis in ("Multitau", "Twotime", "Both", "TwotimeMultitau"):
+            with self.subTest(analysis):
+                out = self.base / analysis
+                raw = self.base / "run.bin"
+                said = xpcs("-r", raw, "-q", self.base / "qmap.h5", "-o", out, "-t", analysis,
+                            "-p", "before_", "-u", "_after", "--device", "cpu", "--log-level", "error")
+                path = out / "before_run_after_results.hdf"
+                self.assertEqual(said.splitlines()[-1], str(path))
+                with h5py.File(path) as file:
+                    self.assertEqual(file["xpcs/rawdata_path"][()].decode(), str(raw))
+                    self.assertEqual(Definition(NXDL).faults(file, "nxxpcs"), [])
 
     def test_viewers_still_find_what_they_read(self):
         """What pyXpcsViewer reads, in the way it does."""

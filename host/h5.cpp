@@ -4,6 +4,7 @@
 
 #include "host/errors.hpp"
 #include "host/h5_check.hpp"
+#include "host/h5_links.hpp"
 #include "host/log.hpp"
 #include "host/lzf_filter.hpp"
 #include "host/text.hpp"
@@ -225,18 +226,18 @@ bool exists(hid_t location, const std::string& path) {
     for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
         const std::string above = path.substr(0, at);
         if (above.find_first_not_of('/') == std::string::npos) continue;
-        if (!found(H5Lexists(location, above.c_str(), H5P_DEFAULT))) return false;
-        if (!found(H5Oexists_by_name(location, above.c_str(), H5P_DEFAULT))) return false;
+        if (!found(H5Lexists(location, above.c_str(), link_access()))) return false;
+        if (!found(H5Oexists_by_name(location, above.c_str(), link_access()))) return false;
     }
-    return found(H5Lexists(location, path.c_str(), H5P_DEFAULT)) &&
-           found(H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT));
+    return found(H5Lexists(location, path.c_str(), link_access())) &&
+           found(H5Oexists_by_name(location, path.c_str(), link_access()));
 }
 
 namespace {
 
 H5I_type_t kind_of(hid_t location, const std::string& path) {
     if (!exists(location, path)) return H5I_BADID;
-    const Object object(H5Oopen(location, path.c_str(), H5P_DEFAULT));
+    const Object object(H5Oopen(location, path.c_str(), link_access()));
     if (!object) {
         H5Eclear2(H5E_DEFAULT);
         return H5I_BADID;
@@ -257,24 +258,28 @@ bool is_dataset(hid_t location, const std::string& path) {
 }
 
 std::vector<Child> children(hid_t location, const std::string& path) {
+    constexpr std::size_t most_children = 100'000;
     const auto held = lock();
     const Group group = open_group(location, path);
     std::vector<Child> list;
     hsize_t index = 0;
+    // In the order of storage, sorted below: for any other order the library first makes a table,
+    // and where the heap of names is damaged it frees what it has not filled in (seen with 1.10.8).
     const herr_t done = H5Literate(
         group.id(),
         H5_INDEX_NAME,
-        H5_ITER_INC,
+        H5_ITER_NATIVE,
         &index,
         [](hid_t, const char* name, const H5L_info_t*, void* to) -> herr_t {
             auto& names = *static_cast<std::vector<Child>*>(to);
-            constexpr std::size_t most = 1'000'000;
-            if (names.size() >= most) return -1;
+            if (names.size() >= most_children) return -1;
             names.push_back({name, Kind::other});
             return 0;
         },
         &list);
     check(done, ExitCode::data, group.id(), "", "its members cannot be listed");
+    std::sort(
+        list.begin(), list.end(), [](const Child& a, const Child& b) { return a.name < b.name; });
     for (Child& child : list) {
         switch (kind_of(group.id(), child.name)) {
         case H5I_GROUP:
@@ -295,21 +300,22 @@ std::vector<Child> children(hid_t location, const std::string& path) {
 
 Group open_group(hid_t location, const std::string& path) {
     const auto held = lock();
-    Group group(H5Gopen2(location, path.c_str(), H5P_DEFAULT));
+    Group group(H5Gopen2(location, path.c_str(), group_access()));
     check(group.id(), ExitCode::data, location, path, "no such group");
     return group;
 }
 
 Dataset open_dataset(hid_t location, const std::string& path) {
     const auto held = lock();
-    Dataset dataset(H5Dopen2(location, path.c_str(), H5P_DEFAULT));
+    Dataset dataset(H5Dopen2(location, path.c_str(), dataset_access()));
     check(dataset.id(), ExitCode::data, location, path, "no such dataset");
+    require_own_storage(dataset);
     return dataset;
 }
 
 Object open_object(hid_t location, const std::string& path) {
     const auto held = lock();
-    Object object(H5Oopen(location, path.c_str(), H5P_DEFAULT));
+    Object object(H5Oopen(location, path.c_str(), link_access()));
     check(object.id(), ExitCode::data, location, path, "no such object");
     return object;
 }

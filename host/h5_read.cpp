@@ -10,6 +10,24 @@ namespace xpcs::h5 {
 
 using detail::check;
 
+namespace {
+
+/// Refuses what a few stored bytes would blow up to: no filter in use packs data that anybody wants
+/// to see more than a thousandfold, and a number grows at most eightfold on its way to memory.
+void require_stored(const Dataset& dataset, std::uint64_t bytes) {
+    constexpr std::uint64_t harmless = std::uint64_t{64} << 20, most_ratio = 16384;
+    if (bytes <= harmless) return;
+    const std::uint64_t stored = H5Dget_storage_size(dataset.id());
+    if (bytes / most_ratio <= stored) return;
+    throw Error(ExitCode::data,
+                name_of(dataset.id()) + ": shape " + to_string(shape_of(dataset)) + " asks for " +
+                    std::to_string(bytes) + " bytes of memory, and only " + std::to_string(stored) +
+                    " are stored; at most " + std::to_string(most_ratio) +
+                    " times as many are read");
+}
+
+}  // namespace
+
 std::uint64_t
 checked_size(const Dataset& dataset, std::size_t element_bytes, std::uint64_t limit_bytes) {
     const auto held = lock();
@@ -27,6 +45,7 @@ checked_size(const Dataset& dataset, std::size_t element_bytes, std::uint64_t li
                     name_of(dataset.id()) + ": shape " + to_string(shape) +
                         " is beyond the limit of " + std::to_string(limit_bytes) + " bytes");
     }
+    require_stored(dataset, n * element_bytes);
     const Shape chunk = chunk_of(dataset);
     if (!chunk.empty() &&
         n_elements(chunk) >

@@ -207,9 +207,14 @@ bool can_be_copied_by_value(const h5::Dataset& dataset) {
            H5Sget_simple_extent_type(space.id()) != H5S_NULL;
 }
 
-void copy_members(
-    hid_t from, const std::string& from_path, hid_t to, const std::string& path, int depth) {
+void copy_members(hid_t from,
+                  const std::string& from_path,
+                  hid_t to,
+                  const std::string& path,
+                  int depth,
+                  std::size_t& copied) {
     constexpr int deepest = 8;  // a link that leads back up would go on for ever
+    constexpr std::size_t most = 10'000;
     if (depth > deepest) {
         return;
     }
@@ -217,9 +222,14 @@ void copy_members(
     const h5::Group target = h5::require_group(to, path);
     copy_attributes(source.id(), target.id());
     for (const h5::Child& child : h5::children(from, from_path)) {
+        if (++copied > most) {
+            throw Error(ExitCode::data,
+                        h5::name_of(from, from_path) + ": more than " + std::to_string(most) +
+                            " members below the group that is copied");
+        }
         if (child.kind == h5::Kind::group) {
             copy_members(
-                from, from_path + "/" + child.name, to, path + "/" + child.name, depth + 1);
+                from, from_path + "/" + child.name, to, path + "/" + child.name, depth + 1, copied);
         } else if (child.kind == h5::Kind::dataset) {
             const h5::Dataset dataset = h5::open_dataset(source.id(), child.name);
             if (can_be_copied_by_value(dataset)) {
@@ -300,7 +310,8 @@ void copy_recompressed(hid_t from,
                        const std::string& from_path,
                        hid_t to,
                        const std::string& path) {
-    copy_members(from, from_path, to, path, 0);
+    std::size_t copied = 0;
+    copy_members(from, from_path, to, path, 0, copied);
 }
 
 void copy_values(hid_t from, const std::string& from_path, hid_t to, const std::string& path) {

@@ -17,6 +17,7 @@ namespace rp = result_path;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t most_values = 10'000;
+constexpr std::size_t most_members = 100'000;
 constexpr std::size_t longest_list = 1000;
 constexpr std::uint64_t longest_text = std::uint64_t{1} << 20;
 constexpr int deepest = 8;
@@ -74,18 +75,24 @@ void collect(hid_t file,
              const std::string& group_path,
              const std::string& prefix,
              int depth,
+             std::size_t& visited,
              std::vector<NamedValue>& values) {
     if (depth > deepest) {
         return;
     }
     const h5::Group group = h5::open_group(file, group_path);
     for (const h5::Child& child : h5::children(file, group_path)) {
-        if (values.size() >= most_values) {
+        // Links that lead back up make endless many members of few.
+        if (values.size() >= most_values || ++visited > most_members) {
             return;
         }
         if (child.kind == h5::Kind::group) {
-            collect(
-                file, group_path + "/" + child.name, prefix + child.name + "/", depth + 1, values);
+            collect(file,
+                    group_path + "/" + child.name,
+                    prefix + child.name + "/",
+                    depth + 1,
+                    visited,
+                    values);
         }
         if (child.kind != h5::Kind::dataset) {
             continue;
@@ -223,7 +230,8 @@ std::string to_text(const NamedScalar& value) {
 std::vector<NamedValue> read_group(hid_t file, const std::string& path) {
     std::vector<NamedValue> values;
     if (h5::is_group(file, path)) {
-        collect(file, path, "", 0, values);
+        std::size_t visited = 0;
+        collect(file, path, "", 0, visited, values);
     }
     return values;
 }

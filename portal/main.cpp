@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/commands.hpp"
+#include "host/early_stop.hpp"
 #include "host/errors.hpp"
-#include "host/stop.hpp"
+#include "host/h5_links.hpp"
 #include "host/text.hpp"
 #include "host/version.hpp"
 #include "portal/cmd_catalogue.hpp"
@@ -46,6 +47,7 @@ int run_command(const std::vector<Command>& commands, const xpcs::CommandArgs& a
 int main(int argc, char** argv) {
     using namespace xpcs;
     install_stop_handlers();
+    h5::links_stay_inside();  // files of many hands, shown to many eyes
     const std::vector<Command> commands = {
         {"report", "a page, pictures and tables of one result", portal::cmd_report},
         {"ingest", "put results and published records into a catalogue", portal::cmd_ingest},

@@ -31,14 +31,15 @@ std::string joined(const std::vector<std::string>& words) {
 void list_candidates(hid_t file,
                      const std::string& path,
                      int depth,
+                     std::size_t& visited,
                      std::vector<std::string>& found) {
     constexpr int deepest = 6;
-    constexpr std::size_t most = 20;
+    constexpr std::size_t most = 20, most_members = 100'000;  // links may lead back up
     if (depth > deepest) return;
     for (const h5::Child& child : h5::children(file, path)) {
-        if (found.size() >= most) return;
+        if (found.size() >= most || ++visited > most_members) return;
         const std::string below = (path == "/" ? "" : path) + "/" + child.name;
-        if (child.kind == h5::Kind::group) list_candidates(file, below, depth + 1, found);
+        if (child.kind == h5::Kind::group) list_candidates(file, below, depth + 1, visited, found);
         if (child.kind != h5::Kind::dataset) continue;
         const h5::Shape shape = h5::shape_of(h5::open_dataset(file, below));
         if (shape.size() == 3 || shape.size() == 4)
@@ -49,7 +50,8 @@ void list_candidates(hid_t file,
 [[noreturn]] void
 no_frames(const h5::File& file, const std::string& path, const std::string& dataset) {
     std::vector<std::string> found;
-    list_candidates(file.id(), "/", 0, found);
+    std::size_t visited = 0;
+    list_candidates(file.id(), "/", 0, visited, found);
     std::string text = path + ": no dataset " + dataset + "; ";
     if (found.empty()) throw Error(ExitCode::data, text + "there is no 3-D dataset in the file");
     throw Error(ExitCode::data,
@@ -218,7 +220,7 @@ class Finder {
                 frames += segments_[i].n_frames;
             info_.warnings.push_back(
                 path + ": " + std::to_string(dangling) + " links of " + group +
-                " lead to no file; " + std::to_string(frames) + " frames of " +
+                " lead to no file below its directory; " + std::to_string(frames) + " frames of " +
                 std::to_string(used) + " files before them are used" +
                 (beyond > 0 ? ", " + std::to_string(beyond) + " files after them are not" : ""));
         }
@@ -265,7 +267,42 @@ class Finder {
         segment.n_frames = static_cast<std::int64_t>(shape[0]);
         segment.chunk = h5::chunk_of(dataset);
         choose_pipeline(dataset, native_order, segment);
+        require_sensible_chunks(dataset, segment);
         if (segment.chunk.size() == 4) segment.chunk.erase(segment.chunk.begin() + 1);
+    }
+
+    /// Chunks of a few pixels would cost more memory and time for their places than for their
+    /// content.
+    static void require_sensible_chunks(const h5::Dataset& dataset, const FrameSegment& segment) {
+        constexpr std::uint64_t most = 1 << 16;
+        if (segment.chunk.empty()) return;
+        const std::uint64_t high = segment.chunk[segment.chunk.size() - 2];
+        const std::uint64_t wide = segment.chunk.back();
+        const auto rows = static_cast<std::uint64_t>(segment.rows);
+        const auto cols = static_cast<std::uint64_t>(segment.cols);
+        const std::uint64_t down = (rows - 1) / high + 1, across = (cols - 1) / wide + 1;
+        if (down * across <= most) return;
+        throw Error(ExitCode::data,
+                    h5::name_of(dataset.id()) + ": chunk " + h5::to_string(segment.chunk) +
+                        " cuts a frame of " + std::to_string(rows) + " x " + std::to_string(cols) +
+                        " into " + std::to_string(down * across) + " pieces; at most " +
+                        std::to_string(most) + " are read");
+    }
+
+    /// A few bytes can declare more frames than anybody lives to see.
+    static void require_bytes_behind(const h5::Dataset& dataset, const FrameSegment& segment) {
+        constexpr std::uint64_t most_ratio = 1 << 20;
+        std::error_code ignored;
+        const auto size = fs::file_size(segment.stored_in, ignored);
+        const auto bytes =
+            static_cast<double>(segment.n_frames) * static_cast<double>(segment.frame_bytes());
+        if (ignored || bytes <= static_cast<double>(size) * static_cast<double>(most_ratio)) return;
+        throw Error(ExitCode::data,
+                    h5::name_of(dataset.id()) + ": " + std::to_string(segment.n_frames) +
+                        " frames of " + std::to_string(segment.rows) + " x " +
+                        std::to_string(segment.cols) + " pixels in a file of " +
+                        std::to_string(size) + " bytes; at most " + std::to_string(most_ratio) +
+                        " times its size is read");
     }
 
     void
@@ -345,6 +382,7 @@ class Finder {
             segment.first = segments_.back().end();
         }
         segment.stored_in = file_of(dataset);
+        require_bytes_behind(dataset, segment);
         for (const std::string& name : {segment.file, segment.stored_in}) {
             if (std::find(info_.files.begin(), info_.files.end(), name) != info_.files.end())
                 continue;

@@ -18,8 +18,10 @@ struct Box {
 std::optional<Box> box_of(const h5::Space& space, const h5::Shape& extent) {
     Box box{h5::Shape(extent.size()), h5::Shape(extent.size())};
     if (H5Sget_select_type(space.id()) == H5S_SEL_ALL) {
-        for (std::size_t i = 0; i < extent.size(); ++i)
+        for (std::size_t i = 0; i < extent.size(); ++i) {
+            if (extent[i] == 0) return std::nullopt;
             box.high[i] = extent[i] - 1;
+        }
         return box;
     }
     if (H5Sget_simple_extent_ndims(space.id()) != static_cast<int>(extent.size()) ||

@@ -218,6 +218,15 @@ Module open_module(const std::string& path, int number) {
                         "; uint8 (131072, frames), (262144, frames) or (524288, frames), 2, 4 "
                         "or 8 bits per pixel, expected");
     }
+    // Empty frames take no bytes, but looking for them takes time.
+    const auto size = std::filesystem::file_size(path);
+    constexpr std::uint64_t free_frames = std::uint64_t{1} << 24;
+    if (shape[1] > free_frames && shape[1] / 16 > size) {
+        throw Error(ExitCode::data,
+                    h5::name_of(module.dataset.id()) + ": " + std::to_string(shape[1]) +
+                        " frames in a file of " + std::to_string(size) +
+                        " bytes; beyond 2^24 at most 16 for each byte are read");
+    }
     module.n_frames = static_cast<std::int64_t>(shape[1]);
     module.bits = ftf::bits_of_column(shape[0]);
     return module;

@@ -30,7 +30,12 @@ struct ChunkEntry {
     std::int64_t row, col;
     std::uint64_t offset, bytes;
     std::uint64_t skipped;  ///< filters
+    std::uint64_t address;  ///< in the file that holds the samples
 };
+
+/// How the samples of a segment are fetched: through HDF5, one caller at a time, or by their place
+/// in the file, by any number of threads.
+enum class Access { unknown, library, file };
 
 class Hdf5Source final : public FrameSource {
   public:
@@ -55,6 +60,8 @@ class Hdf5Source final : public FrameSource {
         if (options.n_frames > 0) info_.n_frames = options.n_frames;
         for (const FrameSegment& segment : segments_)
             block_frames_.push_back(frames_per_block(segment));
+        access_.assign(segments_.size(), Access::unknown);
+        contiguous_at_.assign(segments_.size(), 0);
         end_ = info_.n_frames;
     }
 
@@ -81,6 +88,12 @@ class Hdf5Source final : public FrameSource {
     }
 
     bool next(RawBlock& block) override {
+        if (!announce(block)) return false;
+        fetch(block);
+        return true;
+    }
+
+    bool announce(RawBlock& block) override {
         if (next_ >= end_) return false;
         open_segment_of(next_);
         const FrameSegment& segment = segments_[at_];
@@ -90,9 +103,11 @@ class Hdf5Source final : public FrameSource {
         const std::int64_t boundary = next_ + step - in_source % step;
         const std::int64_t n = std::min({boundary, segment.end(), end_}) - next_;
         if (segment.pipeline) {
-            fetch_chunks(segment, in_source, n, block.bytes);
+            list_chunks(segment, in_source, n, block.bytes);
+        } else if (access_[at_] == Access::library) {
+            read_frames(segment, in_source, n, block.bytes);
         } else {
-            fetch_frames(segment, in_source, n, block.bytes);
+            block.bytes.resize(static_cast<std::size_t>(n * frame_bytes_));
         }
         block.sequence = sequence_++;
         block.first_record = next_;
@@ -103,6 +118,26 @@ class Hdf5Source final : public FrameSource {
         block.file = static_cast<int>(at_);
         frames_read_ += n;
         return true;
+    }
+
+    void fetch(RawBlock& block) const override {
+        const auto index = static_cast<std::size_t>(block.file);
+        if (access_[index] != Access::file) return;
+        const FrameSegment& segment = segments_[index];
+        const RawFile file(segment.stored_in);
+        if (!segment.pipeline) {
+            const std::int64_t first = block.first_record - segment.first + segment.source_first;
+            file.read(contiguous_at_[index] + static_cast<std::uint64_t>(first * frame_bytes_),
+                      block.bytes.data(),
+                      block.bytes.size());
+            return;
+        }
+        for_chunks(block.bytes, [&](const ChunkEntry& entry) {
+            if (entry.bytes == 0) return;
+            file.read(entry.address,
+                      block.bytes.data() + entry.offset,
+                      static_cast<std::size_t>(entry.bytes));
+        });
     }
 
     void decode(const RawBlock& block, Chunk& chunk, DecodeCounts& counts) const override {
@@ -158,13 +193,64 @@ class Hdf5Source final : public FrameSource {
         }
         at_ = index;
         dataset_ = h5::open_dataset(file_.id(), segments_[index].dataset);
+        if (access_[index] == Access::unknown) access_[index] = choose_access(segments_[index]);
+    }
+
+    /// By place in the file, where HDF5 tells the places and a look there finds the same bytes
+    /// (they count from the end of a user block, and other drivers spread a file over several).
+    Access choose_access(const FrameSegment& segment) {
+        try {
+            return segment.pipeline ? access_of_chunks(segment) : access_of_frames(segment);
+        } catch (const Error&) {  // HDF5 will say what is wrong when its turn comes
+            return Access::library;
+        }
+    }
+
+    Access access_of_chunks(const FrameSegment& segment) {
+        const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
+        const std::int64_t frame = segment.source_first / depth * depth;
+        ChunkEntry entry{};
+        if (!find_chunk(segment, frame, 0, 0, entry) || entry.bytes == 0) return Access::library;
+        RawVector<std::byte> here, there;
+        here.resize(static_cast<std::size_t>(entry.bytes));
+        there.resize(here.size());
+        read_chunk(segment, entry, here.data());
+        RawFile(segment.stored_in).read(entry.address, there.data(), there.size());
+        return std::memcmp(here.data(), there.data(), here.size()) == 0 ? Access::file
+                                                                        : Access::library;
+    }
+
+    Access access_of_frames(const FrameSegment& segment) {
+        if (segment.channel || !segment.chunk.empty() || !segment.native_order) {
+            return Access::library;
+        }
+        {
+            const auto held = h5::lock();
+            const h5::PropertyList storage(H5Dget_create_plist(dataset_.id()));
+            const haddr_t at = H5Dget_offset(dataset_.id());
+            if (H5Pget_layout(storage.id()) != H5D_CONTIGUOUS ||
+                H5Pget_external_count(storage.id()) != 0 || at == HADDR_UNDEF) {
+                return Access::library;
+            }
+            contiguous_at_[at_] = at;
+        }
+        RawVector<std::byte> here, there;
+        read_frames(segment, segment.source_first, 1, here);
+        there.resize(here.size());
+        RawFile(segment.stored_in)
+            .read(contiguous_at_[at_] +
+                      static_cast<std::uint64_t>(segment.source_first * frame_bytes_),
+                  there.data(),
+                  there.size());
+        return std::memcmp(here.data(), there.data(), here.size()) == 0 ? Access::file
+                                                                        : Access::library;
     }
 
     /// Samples through HDF5 and its filters.
-    void fetch_frames(const FrameSegment& segment,
-                      std::int64_t first,
-                      std::int64_t n,
-                      RawVector<std::byte>& bytes) {
+    void read_frames(const FrameSegment& segment,
+                     std::int64_t first,
+                     std::int64_t n,
+                     RawVector<std::byte>& bytes) {
         bytes.resize(static_cast<std::size_t>(n * frame_bytes_));
         h5::Shape offset = {static_cast<hsize_t>(first), 0, 0};
         h5::Shape count = {static_cast<hsize_t>(n),
@@ -177,12 +263,49 @@ class Hdf5Source final : public FrameSource {
         h5::read_slab(dataset_, memory_type(info_.sample_bytes), offset, count, bytes.data());
     }
 
-    /// Chunks as they lie in the file.
-    void fetch_chunks(const FrameSegment& segment,
-                      std::int64_t first,
-                      std::int64_t n,
-                      RawVector<std::byte>& bytes) {
+    /// Where a chunk lies; 0 bytes for one that was never written.
+    bool find_chunk(const FrameSegment& segment,
+                    std::int64_t frame,
+                    std::int64_t row,
+                    std::int64_t col,
+                    ChunkEntry& entry) const {
         const auto held = h5::lock();
+        hsize_t size = 0;
+        haddr_t address = HADDR_UNDEF;
+        unsigned filters = 0;
+        const h5::Shape at = chunk_offset(segment, frame, row, col);
+        if (H5Dget_chunk_info_by_coord(dataset_.id(), at.data(), &filters, &address, &size) < 0) {
+            throw Error(ExitCode::data, place(segment, frame) + ": " + h5::take_error());
+        }
+        // An incompressible chunk grows a little; far more than its content is damage.
+        if (size > 2 * segment.pipeline->chunk_bytes + 4096) {
+            throw Error(ExitCode::data,
+                        place(segment, frame) + ": chunk of " + std::to_string(size) +
+                            " bytes for " + std::to_string(segment.pipeline->chunk_bytes) +
+                            " bytes of samples");
+        }
+        entry = {frame - segment.source_first + segment.first, row, col, 0, size, filters, address};
+        return address != HADDR_UNDEF;
+    }
+
+    /// The bytes of a chunk as they lie in the file.
+    void read_chunk(const FrameSegment& segment, ChunkEntry& entry, std::byte* out) const {
+        const auto held = h5::lock();
+        const std::int64_t frame = entry.frame - segment.first + segment.source_first;
+        const h5::Shape at = chunk_offset(segment, frame, entry.row, entry.col);
+        std::uint32_t skipped = 0;
+        if (H5Dread_chunk(dataset_.id(), H5P_DEFAULT, at.data(), &skipped, out) < 0) {
+            throw Error(ExitCode::data, place(segment, frame) + ": " + h5::take_error());
+        }
+        entry.skipped = skipped;
+    }
+
+    /// The table of the chunks of a block, with room for their bytes behind it; the bytes
+    /// themselves where only HDF5 can read them.
+    void list_chunks(const FrameSegment& segment,
+                     std::int64_t first,
+                     std::int64_t n,
+                     RawVector<std::byte>& bytes) const {
         std::vector<ChunkEntry> table;
         std::uint64_t total = 0;
         const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
@@ -191,26 +314,9 @@ class Hdf5Source final : public FrameSource {
         for (std::int64_t frame = first / depth * depth; frame < first + n; frame += depth) {
             for (std::int64_t row = 0; row < segment.rows; row += high) {
                 for (std::int64_t col = 0; col < segment.cols; col += wide) {
-                    hsize_t size = 0;  // and stays 0 for a chunk that was never written
-                    haddr_t address = HADDR_UNDEF;
-                    unsigned filters = 0;
-                    const h5::Shape at = chunk_offset(segment, frame, row, col);
-                    if (H5Dget_chunk_info_by_coord(
-                            dataset_.id(), at.data(), &filters, &address, &size) < 0) {
-                        throw Error(ExitCode::data,
-                                    place(segment, frame) + ": " + h5::take_error());
-                    }
-                    // An incompressible chunk grows a little; far more than its content is damage.
-                    if (size > 2 * segment.pipeline->chunk_bytes + 4096) {
-                        throw Error(ExitCode::data,
-                                    place(segment, frame) + ": chunk of " + std::to_string(size) +
-                                        " bytes for " +
-                                        std::to_string(segment.pipeline->chunk_bytes) +
-                                        " bytes of samples");
-                    }
-                    table.push_back(
-                        {frame - segment.source_first + segment.first, row, col, total, size, 0});
-                    total += size;
+                    find_chunk(segment, frame, row, col, table.emplace_back());
+                    table.back().offset = total;
+                    total += table.back().bytes;
                 }
             }
         }
@@ -218,21 +324,26 @@ class Hdf5Source final : public FrameSource {
         bytes.resize(head + total);
         for (ChunkEntry& entry : table) {
             entry.offset += head;
-            if (entry.bytes == 0) continue;
-            const std::int64_t frame = entry.frame - segment.first + segment.source_first;
-            const h5::Shape at = chunk_offset(segment, frame, entry.row, entry.col);
-            std::uint32_t skipped = 0;
-            if (H5Dread_chunk(
-                    dataset_.id(), H5P_DEFAULT, at.data(), &skipped, bytes.data() + entry.offset) <
-                0) {
-                throw Error(ExitCode::data, place(segment, frame) + ": " + h5::take_error());
+            if (entry.bytes > 0 && access_[at_] == Access::library) {
+                read_chunk(segment, entry, bytes.data() + entry.offset);
             }
-            entry.skipped = skipped;
         }
         const std::uint64_t n_chunks = table.size();
         std::memcpy(bytes.data(), &n_chunks, sizeof n_chunks);
         std::memcpy(
             bytes.data() + sizeof n_chunks, table.data(), table.size() * sizeof(ChunkEntry));
+    }
+
+    /// Calls visit with every entry of the table of a block.
+    template <class Visit>
+    static void for_chunks(const RawVector<std::byte>& bytes, const Visit& visit) {
+        std::uint64_t n_chunks = 0;
+        std::memcpy(&n_chunks, bytes.data(), sizeof n_chunks);
+        for (std::uint64_t i = 0; i < n_chunks; ++i) {
+            ChunkEntry entry;
+            std::memcpy(&entry, bytes.data() + sizeof n_chunks + i * sizeof entry, sizeof entry);
+            visit(entry);
+        }
     }
 
     static h5::Shape chunk_offset(const FrameSegment& segment,
@@ -253,12 +364,7 @@ class Hdf5Source final : public FrameSource {
     decode_chunks(const FrameSegment& segment, const RawBlock& block, DenseChunk& frames) const {
         thread_local ChunkScratch scratch;
         thread_local RawVector<std::byte> decoded;
-        std::uint64_t n_chunks = 0;
-        std::memcpy(&n_chunks, block.bytes.data(), sizeof n_chunks);
-        for (std::uint64_t i = 0; i < n_chunks; ++i) {
-            ChunkEntry entry;
-            std::memcpy(
-                &entry, block.bytes.data() + sizeof n_chunks + i * sizeof entry, sizeof entry);
+        for_chunks(block.bytes, [&](const ChunkEntry& entry) {
             const std::string what =
                 place(segment, entry.frame - segment.first + segment.source_first);
             const std::span<const std::byte> raw(block.bytes.data() + entry.offset,
@@ -273,7 +379,7 @@ class Hdf5Source final : public FrameSource {
                 const std::span<std::byte> to(frames.samples.data() + relative * frame_bytes_,
                                               segment.pipeline->chunk_bytes);
                 decode_chunk(*segment.pipeline, raw, skipped, to, scratch, what);
-                continue;
+                return;
             }
             decoded.resize(segment.pipeline->chunk_bytes);
             if (entry.bytes == 0) {
@@ -282,7 +388,7 @@ class Hdf5Source final : public FrameSource {
                 decode_chunk(*segment.pipeline, raw, skipped, decoded, scratch, what);
             }
             place_chunk(segment, entry, decoded, frames);
-        }
+        });
     }
 
     /// Copies what of a chunk lies in the frames of the block.
@@ -310,7 +416,9 @@ class Hdf5Source final : public FrameSource {
 
     SourceInfo info_;
     std::vector<FrameSegment> segments_;
-    std::vector<std::int64_t> block_frames_;  ///< of each segment
+    std::vector<std::int64_t> block_frames_;    ///< of each segment
+    std::vector<Access> access_;                ///< of each segment, once it has been opened
+    std::vector<std::uint64_t> contiguous_at_;  ///< of each segment: of frame 0 in the file
     std::string name_;
     h5::File file_;
     h5::Dataset dataset_;  ///< of segment at_

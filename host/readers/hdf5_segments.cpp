@@ -266,6 +266,7 @@ class Finder {
         segment.cols = static_cast<std::int64_t>(cols);
         segment.n_frames = static_cast<std::int64_t>(shape[0]);
         segment.chunk = h5::chunk_of(dataset);
+        segment.native_order = native_order;
         choose_pipeline(dataset, native_order, segment);
         require_sensible_chunks(dataset, segment);
         if (segment.chunk.size() == 4) segment.chunk.erase(segment.chunk.begin() + 1);

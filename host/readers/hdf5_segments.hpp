@@ -26,6 +26,7 @@ struct FrameSegment {
     int sample_bytes = 0;                   ///< 1, 2, 4
     std::optional<std::int64_t> channel;    ///< (frame, channel, row, column)
     h5::Shape chunk;                        ///< frames, rows, columns; empty if not chunked
+    bool native_order = true;               ///< of the bytes of a sample
     std::optional<ChunkPipeline> pipeline;  ///< chunks are read as they lie and decoded here
 
     std::int64_t end() const { return first + n_frames; }

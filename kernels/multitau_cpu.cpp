@@ -203,15 +203,11 @@ inline void counts_as_doubles(const LagSums& sums,
     }
 }
 
-/// Weighted sums of a pixel's events, added to its static bin.
-inline void correlate_weighted(const TileJob& job,
-                               std::size_t which,
-                               std::uint32_t bin,
-                               const PixelEvents& pixel,
-                               TileWorker& worker,
-                               PixelSums& out) {
-    const Stretch& stretch = job.stretches[which];
-    const double* weight = job.request.weights->weight.data() + stretch.begin;
+inline void correlate_weights(const TileJob& job,
+                              const Stretch& stretch,
+                              const PixelEvents& pixel,
+                              const double* weight,
+                              TileWorker& worker) {
     RawVector<double>& value = worker.value;
     value.resize(std::max(value.size(), pixel.n));
     for (std::size_t i = 0; i < pixel.n; ++i)
@@ -224,6 +220,28 @@ inline void correlate_weighted(const TileJob& job,
                               stretch.taken,
                               worker.scratch,
                               worker.weighted_sums);
+}
+template <class Sample>
+inline void correlate_weights(const TileJob&,
+                              const Stretch& stretch,
+                              const PixelRow<Sample>& pixel,
+                              const double* weight,
+                              TileWorker& worker) {
+    correlate_row_weighted(
+        pixel.sample, weight, stretch.ladder, stretch.taken, worker.scratch, worker.weighted_sums);
+}
+
+/// Weighted sums of a pixel, added to its static bin.
+template <class Pixel>
+inline void correlate_weighted(const TileJob& job,
+                               std::size_t which,
+                               std::uint32_t bin,
+                               const Pixel& pixel,
+                               TileWorker& worker,
+                               PixelSums& out) {
+    const Stretch& stretch = job.stretches[which];
+    correlate_weights(
+        job, stretch, pixel, job.request.weights->weight.data() + stretch.begin, worker);
     const auto n_lags = static_cast<std::size_t>(stretch.ladder.n_lags());
     std::copy_n(worker.weighted_sums.G2, n_lags, out.G2);
     std::copy_n(worker.weighted_sums.past, n_lags, out.past);
@@ -236,11 +254,6 @@ inline void correlate_weighted(const TileJob& job,
     for (std::size_t i = 0; i < n_lags; ++i)
         row[2 * n_lags + i] += out.future[i];
 }
-template <class Sample>
-void correlate_weighted(
-    const TileJob&, std::size_t, std::uint32_t, const PixelRow<Sample>&, TileWorker&, PixelSums&) {
-}  // rows become events before they are weighted
-
 /// One stretch of one pixel.
 template <class Pixel>
 inline void add_stretch(const TileJob& job,
@@ -464,7 +477,7 @@ void plain_rows(const TileJob& job,
     }
 }
 
-/// Rows of which frames are selected, summed up or weighted.
+/// Rows of which frames are selected or summed up, and rows of 32 bits.
 void mapped_rows(const TileJob& job,
                  std::int64_t tile,
                  TileWorker& worker,
@@ -475,7 +488,6 @@ void mapped_rows(const TileJob& job,
     const auto n_frames = static_cast<std::size_t>(map.n_frames);
     worker.row.resize(static_cast<std::size_t>(std::max(n_raw, map.n_frames)));
     worker.count.resize(std::max(worker.count.size(), n_frames));
-    worker.frame.resize(std::max(worker.frame.size(), n_frames));
     const std::int64_t end = job.series.end_slot(tile);
     for (std::int64_t slot = job.series.first_slot(tile); slot < end; ++slot) {
         if (is_excluded(job.request, slot)) continue;
@@ -489,20 +501,7 @@ void mapped_rows(const TileJob& job,
             }
             row = worker.count.data();
         }
-        if (job.request.weights == nullptr) {
-            add_pixel(
-                job, slot, PixelRow<std::uint32_t>{row, n_frames}, worker, pixel_photons, means);
-            continue;
-        }
-        // Weights make real numbers of counts; a full row is the densest of event lists.
-        std::size_t n = 0;
-        for (std::size_t t = 0; t < n_frames; ++t) {
-            worker.frame[n] = static_cast<std::uint32_t>(t);
-            row[n] = row[t];
-            n += row[n] != 0;
-        }
-        add_pixel(
-            job, slot, PixelEvents{worker.frame.data(), row, n}, worker, pixel_photons, means);
+        add_pixel(job, slot, PixelRow<std::uint32_t>{row, n_frames}, worker, pixel_photons, means);
     }
 }
 
@@ -512,7 +511,7 @@ void dense_tile(const TileJob& job,
                 std::uint64_t* pixel_photons,
                 PixelMeans* means) {
     const std::uint32_t largest = job.series.largest_sample();
-    if (job.map_frames || job.request.weights != nullptr || largest > 0xFFFF) {
+    if (job.map_frames || largest > 0xFFFF) {
         mapped_rows(job, tile, worker, pixel_photons, means);
     } else if (largest > 0xFF) {
         plain_rows<std::uint16_t>(job, tile, worker, pixel_photons, means);

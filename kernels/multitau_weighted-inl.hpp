@@ -88,8 +88,46 @@ HWY_INLINE void gapped_sums(const double* HWY_RESTRICT b,
     }
 }
 
-/// Levels `level` and up from an array of n blocks with `pad` zeros behind: G2, and past and future
-/// where frames are left out.
+HWY_INLINE double sum_blocks(const double* HWY_RESTRICT b, std::int64_t n) {
+    const hn::ScalableTag<double> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    auto s0 = hn::Zero(d), s1 = s0;
+    std::int64_t j = 0;
+    for (; j + 2 * lanes <= n; j += 2 * lanes) {
+        s0 = hn::Add(s0, hn::LoadU(d, b + j));
+        s1 = hn::Add(s1, hn::LoadU(d, b + j + lanes));
+    }
+    double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(s0, s1)));
+    for (; j < n; ++j)
+        sum += b[j];
+    return sum;
+}
+
+/// past and future of the lags of one level from its n blocks: the shortest windows, then block by
+/// block to longer ones. Nothing is subtracted, so a window without photons is exactly 0.
+HWY_INLINE void
+edge_windows(const double* b, std::int64_t n, int level, int n_lags, WeightedLagSums& out) {
+    const int first = core::first_lag(level), x0 = core::first_blocks(level);
+    const int last = x0 + core::lags_in_level(level, n_lags) - 1;  // blocks of the longest lag, < n
+    double past, future;
+    if (n >= 2 * last) {
+        const double middle = sum_blocks(b + last, n - 2 * last);
+        past = sum_blocks(b, last) + middle;
+        future = middle + sum_blocks(b + n - last, last);
+    } else {
+        past = sum_blocks(b, n - last);
+        future = sum_blocks(b + last, n - last);
+    }
+    for (int x = last;; --x) {
+        out.past[first + x - x0] = past;
+        out.future[first + x - x0] = future;
+        if (x == x0) return;
+        past += b[n - x];
+        future += b[x - 1];
+    }
+}
+
+/// Levels `level` and up from an array of n blocks with `pad` zeros behind.
 HWY_INLINE void real_levels(double* b,
                             std::int64_t n,
                             int level,
@@ -106,6 +144,7 @@ HWY_INLINE void real_levels(double* b,
             dots<4>(b, n, 5, sums);
         }
         std::copy(sums, sums + n_x, out.G2 + first);
+        if (taken.empty()) edge_windows(b, n, level, ladder.n_lags(), out);
         for (int k = 0; !taken.empty() && k < n_x; ++k) {
             double past = 0, future = 0;
             gapped_sums(b,
@@ -122,21 +161,23 @@ HWY_INLINE void real_levels(double* b,
     }
 }
 
-/// past and future from running sums over the events: both ends of both windows only move one way,
-/// so each is found by a walk along the series.
+/// past and future of the lags before `end_lag` from running sums over the events: both ends of
+/// both windows only move one way, so each is found by a walk along the series.
 inline void weighted_windows(const std::uint32_t* t,
                              const double* v,
                              std::size_t n,
                              const LagLadder& ladder,
+                             int end_lag,
                              PixelScratch& scratch,
                              WeightedLagSums& out) {
+    if (end_lag == 0) return;
     scratch.prefix.resize(std::max(scratch.prefix.size(), n + 1));
     double* sum = scratch.prefix.data();
     sum[0] = 0;
     for (std::size_t i = 0; i < n; ++i)
         sum[i + 1] = sum[i] + v[i];
     std::size_t past_end = n, first = 0, end = n;
-    for (int i = 0; i < ladder.n_lags(); ++i) {
+    for (int i = 0; i < end_lag; ++i) {
         const Lag& lag = ladder.lags[static_cast<std::size_t>(i)];
         const std::int64_t n_blocks = ladder.n_blocks(lag.level);
         const std::int64_t window = (n_blocks - lag.blocks) << lag.level;
@@ -203,10 +244,10 @@ inline void correlate_events_weighted(const std::uint32_t* t,
         level = std::max(0, level - 2);
     }
     take_slots(scratch.slot_sums_real, level, ladder.n_lags(), out.G2);
+    const int end_lag = std::min(ladder.n_lags(), level == 0 ? 0 : core::first_lag(level));
     if (taken.empty()) {
-        weighted_windows(t, v, n, ladder, scratch, out);
+        weighted_windows(t, v, n, ladder, end_lag, scratch, out);
     } else {
-        const int end_lag = std::min(ladder.n_lags(), level == 0 ? 0 : core::first_lag(level));
         gapped_windows(t, v, n, ladder, taken, end_lag, out);
     }
     if (level >= ladder.n_levels) return;
@@ -220,6 +261,24 @@ inline void correlate_events_weighted(const std::uint32_t* t,
         b[t[i] >> level] += v[i];
     b[n_blocks] = 0;
     real_levels(b, n_blocks, level, ladder, taken, out);
+}
+
+/// Correlates one pixel's samples row[0 .. T-1] of 8, 16 or 32 bits times weight[0 .. T-1].
+template <class Sample>
+HWY_INLINE void correlate_row_weighted(const Sample* HWY_RESTRICT row,
+                                       const double* HWY_RESTRICT weight,
+                                       const LagLadder& ladder,
+                                       const FramesTaken& taken,
+                                       PixelScratch& scratch,
+                                       WeightedLagSums& out) {
+    const std::int64_t n = ladder.n_frames;
+    const auto size = static_cast<std::size_t>(n + pad);
+    scratch.real_blocks.resize(std::max(scratch.real_blocks.size(), size));
+    double* HWY_RESTRICT b = scratch.real_blocks.data();
+    for (std::int64_t t = 0; t < n; ++t)
+        b[t] = row[t] * weight[t];
+    std::fill(b + n, b + n + pad, 0.0);
+    real_levels(b, n, 0, ladder, taken, out);
 }
 
 }  // namespace xpcs::HWY_NAMESPACE

@@ -2,10 +2,13 @@
 #include "host/average_write.hpp"
 
 #include "host/errors.hpp"
+#include "host/log.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
 #include "host/stop.hpp"
 #include "host/text.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -148,6 +151,30 @@ void put_mean(hid_t file,
               bool errors = false) {
     throw_if_stopped();
     if (const auto mean = mean_of(kept, path, errors)) put(file, path, mean->values(), mean->shape);
+}
+
+/// Slices and growing spans of the run are different things: only curves of one kind have a mean.
+void write_partial(hid_t file, const std::vector<Repeat>& kept) {
+    std::vector<std::string> kinds;
+    for (const Repeat& repeat : kept) {
+        const h5::File from = h5::open_file(repeat.path);
+        if (!h5::is_dataset(from.id(), rp::g2_partial.path)) return;
+        const h5::Dataset partial = h5::open_dataset(from.id(), rp::g2_partial.path);
+        kinds.push_back(h5::read_string_attribute(partial.id(), rp::attribute_kind).value_or(""));
+        if (kinds.back() == kinds.front()) continue;
+        Log::warning(fmt::format("{}: partial curves of another kind ('{}') than those of {} "
+                                 "('{}'); they are left out of the mean",
+                                 printable(repeat.path),
+                                 printable(kinds.back(), 40),
+                                 printable(kept.front().path),
+                                 printable(kinds.front(), 40)));
+        return;
+    }
+    put_mean(file, kept, rp::g2_partial);
+    put_mean(file, kept, rp::g2_partial_err, true);
+    if (kinds.front().empty() || !h5::is_dataset(file, rp::g2_partial.path)) return;
+    const h5::Dataset partial = h5::open_dataset(file, rp::g2_partial.path);
+    h5::write_attribute(partial.id(), rp::attribute_kind, kinds.front());
 }
 
 /// Runs may differ by a lost frame: each frame is the mean of the results that have it.
@@ -314,8 +341,7 @@ void write_average(hid_t file,
             if (one.verdict.kept) weights.push_back(one.weight);
         }
         write_one_time(file, kept, weights, options.weights);
-        put_mean(file, kept, rp::g2_partial);
-        put_mean(file, kept, rp::g2_partial_err, true);
+        write_partial(file, kept);
     }
     put_mean(file, kept, rp::scattering_2d);
     put_mean(file, kept, rp::scattering_1d);

@@ -240,6 +240,34 @@ TEST_F(Averages, MeanErrorsAndListsAreThoseOfTheKeptFiles) {
     EXPECT_EQ(reader.data().start_time, "2026-01-02 03:04:05.678");
 }
 
+TEST_F(Averages, PartialCurvesOfOneKindOnly) {
+    const auto with = [](const std::string& kind, double value) {
+        return [=](RunResult& r) {
+            const std::size_t n = 2 * r.one_time.g2.size();
+            r.partial.emplace();
+            r.partial->g2.assign(n, value);
+            r.partial->g2_err.assign(n, 0.01);
+            r.partial->end_frame = {500, 1000};
+            r.config.num_partial_g2 = 2;
+            r.config.partial = kind;
+        };
+    };
+    const std::string path = "/xpcs/multitau/normalized_g2_partial";
+    for (int k = 1; k <= 3; ++k)
+        add(k, with("cumulative", 1 + 0.25 * k));
+    const AverageReport same = run();
+    EXPECT_EQ(read(same.result, path)[0], 1.5);
+    {
+        const h5::File file = h5::open_file(same.result);
+        const h5::Dataset partial = h5::open_dataset(file.id(), path);
+        EXPECT_EQ(h5::read_string_attribute(partial.id(), "kind"), "cumulative");
+    }
+    add(4, with("slices", 2));
+    const AverageReport mixed = run();
+    EXPECT_EQ(mixed.n_kept(), 4U);
+    EXPECT_FALSE(h5::exists(h5::open_file(mixed.result).id(), path));
+}
+
 TEST_F(Averages, WeightsByCountsAndErrors) {
     for (int k = 1; k <= 3; ++k) {
         add(k, [k](RunResult& r) {

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <string>
 
+#include "reference/extra.hpp"
 #include "series_fixture.hpp"
 
 namespace xpcs::test {
@@ -326,6 +327,40 @@ TEST(Reduce, MergedTileRangesEqualOnePiece) {
                 return x == y || (std::isnan(x) && std::isnan(y));
             }));
         }
+    }
+}
+
+/// A monitor leaves out frames that have photons: they must not show at any level.
+TEST(Reduce, LitFramesLeftOutEqualTheReference) {
+    for (const double mean : {0.03, 0.9, 300.0}) {
+        const reference::Run run = poisson_run(301, 24, mean, 91, 3);
+        FrameWeights weights;
+        weights.any_left_out = true;
+        for (std::int64_t t = 0; t < run.n_frames; ++t) {
+            const bool out = t == 0 || t == 300 || t % 13 == 5 || (t >= 64 && t < 96);
+            weights.weight.push_back(out ? 0 : 0.7 + 0.01 * static_cast<double>(t % 50));
+        }
+        const auto expected = reference::weighted(run, weights.weight);
+        const Partition partition = partition_of(run);
+        const auto expect_same = [&](const PixelSeries& series, double neighbours) {
+            MultitauRequest request = request_for(run.n_frames);
+            request.weights = &weights;
+            request.dense_neighbours = neighbours;
+            const OneTime ours = reduce(cpu::multitau(series, request).whole, partition);
+            ASSERT_EQ(ours.pairs.size(), expected.pairs.size());
+            for (std::size_t i = 0; i < ours.pairs.size(); ++i)
+                EXPECT_NEAR(ours.pairs[i], expected.pairs[i], 1e-12 * expected.pairs[i]);
+            ASSERT_EQ(ours.g2.size(), expected.g2.size());
+            for (std::size_t i = 0; i < ours.g2.size(); ++i) {
+                ASSERT_EQ(std::isnan(ours.g2[i]), std::isnan(expected.g2[i])) << mean << " " << i;
+                if (!std::isnan(ours.g2[i])) {
+                    EXPECT_NEAR(ours.g2[i], expected.g2[i], rounding * expected.g2[i]) << i;
+                }
+            }
+        };
+        for (const double neighbours : {1e-9, 0.7, 1e9})
+            expect_same(sparse_series(run, partition), neighbours);
+        expect_same(dense_series<std::uint16_t>(run, partition, false), 0);
     }
 }
 

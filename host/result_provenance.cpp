@@ -177,14 +177,6 @@ void write_options(const GroupWriter& group, const RunConfig& config) {
     group.real("frame_time_s", config.frame_time_s, "s");
     group.text("output", config.output);
     group.text("qmap", config.qmap);
-    group.text("partial", config.partial);
-    group.text("monitor", config.monitor);
-    group.truth("errors", config.errors);
-    group.text("dark", config.dark);
-    group.text("dark_frames", config.dark_frames);
-    group.text("flat", config.flat);
-    group.real("lld", config.lld, "counts");
-    group.real("sigma", config.sigma);
     group.text("smooth", config.smooth);
     group.text("prefix", config.prefix);
     group.text("suffix", config.suffix);

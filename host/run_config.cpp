@@ -54,6 +54,10 @@ void check_frames(const RunConfig& c) {
 }
 
 void check_follow(const RunConfig& c) {
+    if (c.follow && c.wait_s > 0) {
+        impossible("--follow waits for the raw file and reads it while it grows; it and --wait "
+                   "exclude each other");
+    }
     if (!c.follow) {
         if (c.follow_quiet_s != RunConfig{}.follow_quiet_s) {
             impossible(

@@ -82,6 +82,13 @@ void add_files(Rows& rows) {
                                   .says("A followed file that has not grown for so long is "
                                         "complete."),
                               &C::follow_quiet_s));
+    rows.push_back(option_row(Row(g, "wait", "", "SECONDS")
+                                  .in("s")
+                                  .from(0)
+                                  .says("A raw file that cannot be opened yet (not there, being "
+                                        "written, cut): try again for so long before it is an "
+                                        "error."),
+                              &C::wait_s));
     rows.push_back(option_row(Row(g, "config", "c", "FILE")
                                   .says("Read options from a JSON or YAML file; its keys are the "
                                         "long names, with _ or -. The command line wins."),

@@ -227,6 +227,29 @@ void fill_plan(const RunConfig& config, RunSetup& setup) {
     plan.warnings = Log::warnings();
 }
 
+/// Opens the raw file; with --wait tries again until the detector has closed it.
+std::unique_ptr<FrameSource>
+open_when_ready(const RunConfig& config, const std::string& raw, const SourceOptions& options) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> patience(config.wait_s);
+    for (bool told = false;;) {
+        try {
+            return open_frame_source(raw, options);
+        } catch (const Error& error) {
+            const bool may_change =
+                error.code() == ExitCode::no_input || error.code() == ExitCode::data;
+            if (!may_change || std::chrono::steady_clock::now() - start >= patience) throw;
+            if (!told) {
+                Log::info(
+                    fmt::format("{}; waiting up to {} s (--wait)", error.what(), config.wait_s));
+            }
+            told = true;
+        }
+        throw_if_stopped();
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+}
+
 /// The values of --monitor; their number is checked as early as that of the frames is known.
 void read_monitor(const RunConfig& config, RunSetup& setup) {
     const RunResult& result = setup.result;
@@ -350,7 +373,7 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
         setup.read.source.follow = {true, config.follow_quiet_s, expected_metadata(config, raw)};
         wait_for_raw(raw);
     }
-    const std::unique_ptr<FrameSource> source = open_frame_source(raw, setup.read.source);
+    const std::unique_ptr<FrameSource> source = open_when_ready(config, raw, setup.read.source);
 
     result.source = source->info();
     if (result.source.frame_time_s > 0 && config.frame_time_s > 0) {

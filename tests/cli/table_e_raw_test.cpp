@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <random>
+#include <thread>
 
 #include "cli_fixture.hpp"
 
@@ -274,10 +275,42 @@ TEST_F(RawFile, E06Hdf5BeingWritten) {
     h5::Storage storage;
     storage.chunk = {1, 32, 64};
     storage.max_shape = {H5S_UNLIMITED, 32, 64};
-    const h5::Dataset data = h5::create_dataset(
+    h5::Dataset data = h5::create_dataset(
         writer.id(), "/entry/data/data", H5T_NATIVE_UINT16, {50, 32, 64}, storage);
     ASSERT_GE(H5Fstart_swmr_write(writer.id()), 0);
     small.expect_refused(ExitCode::data, {small.raw});
+    // Until it is closed, or until that takes too long.
+    small.expect_refused(ExitCode::data, {small.raw}, {"--wait", "0.3"});
+    std::filesystem::remove(small.result());
+    Arguments arguments = small.arguments({"--wait", "60"});
+    Child waiting(arguments);
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    EXPECT_TRUE(waiting.running());
+    std::vector<std::uint16_t> ones(50 * 32 * 64, 1);
+    h5::write_all(data, H5T_NATIVE_UINT16, ones.data());
+    data.close();
+    writer.close();
+    const Outcome outcome = waiting.wait();
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.lines_with("waiting up to 60 s").size(), 1U) << outcome.err;
+    EXPECT_EQ(small.shape(intensity_path), (h5::Shape{2, 50}));
+}
+
+TEST_F(RawFile, WaitedForUntilItIsThere) {
+    const std::string later = small.raw;
+    small.raw = small.dir.file("late.bin");
+    small.expect_refused(ExitCode::no_input, {"late.bin"}, {"--wait", "0.3"});
+    std::filesystem::remove(small.result());
+    std::filesystem::copy_file(small.metadata, small.dir.file("late_metadata.hdf"));
+    Child waiting(small.arguments({"--wait", "60"}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    std::filesystem::copy_file(later, small.dir.file("part"));
+    std::filesystem::rename(small.dir.file("part"), small.raw);
+    const Outcome outcome = waiting.wait();
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_TRUE(std::filesystem::exists(small.result("late_results.hdf")));
+    const Outcome both = run(small.arguments({"--wait", "1", "--follow"}));
+    EXPECT_EQ(both.exit_code, static_cast<int>(ExitCode::config)) << both.err;
 }
 
 TEST_F(RawFile, E06Hdf5DanglingExternalLink) {

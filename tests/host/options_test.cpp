@@ -322,6 +322,7 @@ RunConfig any_config(std::mt19937& random) {
     c.dark = maybe() ? "" : "dark.h5";
     c.dark_frames = maybe() ? "" : "0:10";
     c.flat = maybe() ? "" : "flat.h5:/f";
+    c.wait_s = maybe() ? 0 : real(random);
     c.lld = maybe() ? 0 : real(random);
     c.sigma = maybe() ? 0 : real(random);
     c.overflow = maybe() ? "run" : "frame";

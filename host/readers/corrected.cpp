@@ -3,6 +3,7 @@
 
 #include "host/errors.hpp"
 #include "host/h5.hpp"
+#include "host/stop.hpp"
 #include "host/text.hpp"
 
 #include <fmt/format.h>
@@ -147,6 +148,7 @@ DarkImage dark_image(FrameSource& source, const std::string& name, FrameSpan fra
     Chunk chunk;
     DecodeCounts counts;
     while (source.next(block)) {
+        throw_if_stopped();
         source.decode(block, chunk, counts);
         for_each_frame(
             std::get<DenseChunk>(chunk),
@@ -223,7 +225,10 @@ std::shared_ptr<const FrameCorrection> load_correction(const RunConfig& config,
         const std::string name = config.dark.empty() ? raw : config.dark;
         SourceOptions options = frames;
         options.correction = nullptr;
-        if (!config.dark.empty()) options.more_files.clear();
+        if (!config.dark.empty()) {
+            options.more_files.clear();
+            options.n_frames = 0;
+        }
         const std::unique_ptr<FrameSource> dark = open_frame_source(name, options);
         if (dark->info().sparse) {
             throw Error(ExitCode::config, name + ": dark frames are expected, not events");

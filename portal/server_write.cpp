@@ -154,9 +154,11 @@ void Server::State::write_routes() {
                              login_body("Name or password is wrong, or there were too many tries."),
                              401);
         }
-        response.set_header("Set-Cookie",
-                            std::string(cookie_name) + "=" + *token +
-                                "; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200");
+        response.set_header(
+            "Set-Cookie",
+            std::string(cookie_name) + "=" + *token +
+                "; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200" +
+                (request.get_header_value("X-Forwarded-Proto") == "https" ? "; Secure" : ""));
         response.set_redirect("/", 303);
     });
     http.Post("/logout", [this](const Request& request, Response& response) {

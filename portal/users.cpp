@@ -167,6 +167,15 @@ void write_user(const std::string& path, const User& user) {
     }
 }
 
+namespace {
+
+struct Release {
+    std::counting_semaphore<4>& semaphore;
+    ~Release() { semaphore.release(); }
+};
+
+}  // namespace
+
 std::optional<std::string> Sessions::log_in(const std::string& name, const std::string& password) {
     const auto now = std::chrono::steady_clock::now();
     std::optional<User> user;
@@ -184,6 +193,11 @@ std::optional<std::string> Sessions::log_in(const std::string& name, const std::
             user = found->second;
         }
     }
+    // A hash takes 32 MiB: many at once would take all memory.
+    if (!hashing_.try_acquire_for(std::chrono::seconds(3))) {
+        return std::nullopt;
+    }
+    const Release release{hashing_};
     // An unknown name takes as long as a wrong password.
     static const std::string nobody = hash_password(random_token());
     const bool good = check_password(password, user ? user->hash : nobody) && user;

@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <semaphore>
 #include <string>
 
 namespace xpcs::portal {
@@ -53,7 +54,7 @@ class Sessions {
   public:
     explicit Sessions(std::map<std::string, User> users) : users_(std::move(users)) {}
     /// A token for the cookie; nothing for a wrong name or password. After five failures for one
-    /// name the next tries are refused for a minute.
+    /// name the next tries are refused for a minute. Four passwords are checked at the same time.
     std::optional<std::string> log_in(const std::string& name, const std::string& password);
     std::optional<Session> find(const std::string& token);
     void log_out(const std::string& token);
@@ -63,6 +64,7 @@ class Sessions {
         int n = 0;
         std::chrono::steady_clock::time_point until;
     };
+    std::counting_semaphore<4> hashing_{4};
     std::mutex mutex_;
     std::map<std::string, User> users_;
     std::map<std::string, Session> sessions_;

@@ -28,9 +28,9 @@ const Charts = (() => {
     const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
     const every = Math.max(1, Math.ceil((last - first) / 9));
     for (let e = first; e <= last; ++e)
-      for (const m of decades > 2 ? [1] : decades > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]) {
+      for (const m of decades > 3 ? [1] : decades > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]) {
         const value = m * Math.pow(10, e);
-        if (value >= low * 0.999 && value <= high * 1.001 && (decades <= 2 || (e - first) % every === 0)) ticks.push(value);
+        if (value >= low * 0.999 && value <= high * 1.001 && (decades <= 3 || (e - first) % every === 0)) ticks.push(value);
       }
     return ticks.length > 2 ? ticks : d3.scale.linear().domain([low, high]).ticks(5);
   }

@@ -151,6 +151,58 @@ def run_and_zoom(visitor):
     visitor.browser.switch_to.default_content()
 
 
+def partial_and_bins(visitor):
+    """On the report's own page: bins are picked, slices of the run chosen, q told under the cursor."""
+    visitor.go("?q=cold")
+    visitor.follow("cold")
+    visitor.follow("Report on a page of its own")
+    visitor.wait(lambda: visitor.one("body").get_attribute("data-ready") == "true")
+    assert visitor.one("body").get_attribute("data-failed") is None
+    assert not visitor.one("#twotime").is_displayed() and not visitor.one("#band").is_displayed()
+    visitor.one("#g2-none").click()
+    assert not visitor.all("#g2-chart circle")
+    visitor.all("#g2-picker button")[1].click()
+    visitor.wait(lambda: len({c.value_of_css_property("fill") for c in visitor.all("#g2-chart circle")}) == 1)
+    image = visitor.one("#image-canvas")
+    visitor.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", image)
+    ActionChains(visitor.browser).move_to_element_with_offset(image, 60, 10).perform()
+    visitor.wait(lambda: "q = " in visitor.text("#image-readout"))
+    ActionChains(visitor.browser).move_to_element(image).perform()
+    visitor.wait(lambda: "masked" in visitor.text("#image-readout"))
+    assert len(visitor.all("#partial-chart path[style*=stroke]")) >= 4  # three slices and the whole run
+    visitor.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    visitor.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False})
+    visitor.wait(lambda: not visitor.one(".bar").is_displayed())
+    visitor.shot("report-print")
+    width = visitor.browser.execute_script("return document.querySelector('#fit-table').scrollWidth")
+    assert width <= 720, f"the table of fits is {width} px wide in print"
+    visitor.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    visitor.phone(False)
+
+
+def two_time(visitor):
+    visitor.go("?q=warm")
+    visitor.follow("warm")
+    visitor.follow("Report on a page of its own")
+    visitor.wait(lambda: visitor.one("body").get_attribute("data-ready") == "true")
+    canvas = visitor.one("#map-canvas")
+    visitor.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    before = visitor.text("#map-readout")
+    ActionChains(visitor.browser).move_to_element_with_offset(canvas, 80, -40).perform()
+    visitor.wait(lambda: visitor.text("#map-readout") != before)
+    held = visitor.text("#map-readout")
+    ActionChains(visitor.browser).click().move_by_offset(-120, 60).perform()
+    assert visitor.text("#map-readout") == held, "a click holds the cursor"
+    canvas.send_keys(Keys.ARROW_RIGHT)
+    visitor.wait(lambda: visitor.text("#map-readout") != held)
+    assert visitor.all("#cut-chart path") and len(visitor.all("#age-chart circle")) > 10
+    assert len(visitor.all("#map-pane .axes .tick")) >= 6
+    Select(visitor.one("#map-bin")).select_by_index(1)
+    visitor.wait(lambda: "bin" in visitor.text("#map-bin") or "3:" in visitor.text("#map-bin"))
+    visitor.shot("two-time")
+
+
 def compare(visitor):
     visitor.go("?experiment=demo")
     visitor.one("#choose [type=submit], #choose button").click()
@@ -278,7 +330,8 @@ def main():
     with portal_site.site(portal) as (address, root):
         visitor = Visitor(address, pictures)
         try:
-            for case in (search_and_facets, hostile_text, run_and_zoom, compare, looks, viewer_cannot_submit):
+            for case in (search_and_facets, hostile_text, run_and_zoom, partial_and_bins, two_time, compare, looks,
+                         viewer_cannot_submit):
                 print(case.__name__, flush=True)
                 case(visitor)
                 visitor.no_errors()

@@ -32,8 +32,10 @@ def simulate(bin_dir, root):
         run(corr, "simulate", "--format", "rigaku", "--frames", "1500", "--occupancy", "0.05", "--seed", number,
             "--diffusion", 4e5 * number, "--contrast", "0.3", "--beamstop", "10", *GEOMETRY,
             "--output", place / f"{name}.bin", "--progress", "never")
+        # One with two-time maps of two bins.
+        analysis = ("-t", "Both", "-d", "1,3") if name == "warm" else ("-np", "3")
         run(corr, "correlate", "-r", place / f"{name}.bin", "-q", root / "qmap.h5", "-o", place, "-nf", "0", "-w",
-            "--device", "cpu", "--progress", "never", "--log-level", "error")
+            "--device", "cpu", "--progress", "never", "--log-level", "error", *analysis)
         run(portal, "report", place / f"{name}_results.hdf", "-o", place / "report")
         runs.append(place)
     return runs

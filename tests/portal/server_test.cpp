@@ -212,6 +212,12 @@ TEST_F(ServerTest, AnswersCarryPoliciesAndCookiesAreClosed) {
     sign_in("vera");
     EXPECT_THAT(set_cookie_, HasSubstr("HttpOnly"));
     EXPECT_THAT(set_cookie_, HasSubstr("SameSite=Strict"));
+    EXPECT_THAT(set_cookie_, Not(HasSubstr("Secure")));
+    const auto behind_tls =
+        client_->Post("/login",
+                      {{"X-Forwarded-Proto", "https"}},
+                      httplib::Params{{"name", "vera"}, {"password", password}});
+    EXPECT_THAT(behind_tls->get_header_value("Set-Cookie"), HasSubstr("; Secure"));
 }
 
 TEST_F(ServerTest, NoFileOutsideTheRecordAndTheRoot) {

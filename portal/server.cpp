@@ -6,6 +6,8 @@
 #include "host/text.hpp"
 #include "portal/server_state.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -145,6 +147,11 @@ Server::Server(const ServeOptions& options) : state_(std::make_unique<State>(opt
     http.set_write_timeout(10);
     http.set_keep_alive_timeout(5);
     http.set_payload_max_length(1'000'000);
+    http.set_socket_options([state = state_.get()](socket_t socket) {
+        const int yes = 1;
+        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        state->socket = socket;
+    });
     state_->routes();
 }
 
@@ -165,6 +172,8 @@ int Server::bind() {
                     "serve: cannot listen on " + printable(address) + " port " +
                         std::to_string(state.options.port));
     }
+    // The library lets five wait; a crowd that comes at once would be told to try again later.
+    ::listen(state.socket, 512);
     return state.port;
 }
 

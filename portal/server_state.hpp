@@ -96,6 +96,7 @@ struct Server::State {
     std::atomic<int> streams{0};
     std::atomic<bool> stopping{false};
     int port = 0;
+    int socket = -1;  ///< that listens; the HTTP library closes it
 
     PageContext context_of(const Request& request);
     Viewer viewer_of(const Request& request);

@@ -165,7 +165,7 @@ def partial_and_bins(visitor):
     visitor.wait(lambda: len({c.value_of_css_property("fill") for c in visitor.all("#g2-chart circle")}) == 1)
     image = visitor.one("#image-canvas")
     visitor.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", image)
-    ActionChains(visitor.browser).move_to_element_with_offset(image, 60, 10).perform()
+    ActionChains(visitor.browser).move_to_element_with_offset(image, 200, 60).perform()
     visitor.wait(lambda: "q = " in visitor.text("#image-readout"))
     ActionChains(visitor.browser).move_to_element(image).perform()
     visitor.wait(lambda: "masked" in visitor.text("#image-readout"))

@@ -2,6 +2,7 @@
 #include "jobgen/json.hpp"
 
 #include "host/errors.hpp"
+#include "host/json_depth.hpp"
 #include "host/text.hpp"
 
 namespace xpcs::jobgen {
@@ -38,6 +39,11 @@ std::string only_utf8(const std::string& text) {
 }  // namespace
 
 Json parse_json(const std::string& text, const std::string& file) {
+    if (json_is_deeper_than(text)) {
+        throw Error(ExitCode::data,
+                    printable(file) + ": JSON nested deeper than " + std::to_string(deepest_json) +
+                        " levels");
+    }
     try {
         return Json::parse(only_utf8(text));
     } catch (const nlohmann::json::exception& error) {

@@ -112,7 +112,7 @@ std::string find_qmap(const LaunchRequest& request, const std::string& given) {
 bool is_settled(const std::string& raw, double seconds) {
     const fs::path path(raw);
     std::string name = path.filename().string();
-    name = name.substr(0, name.find('.'));
+    name.resize(std::min(name.size(), name.find('.')));
     if (name.ends_with("_master")) {
         name.resize(name.size() - 7);
     }

@@ -38,10 +38,15 @@ Raw* Raw::find(const std::string& key) {
 namespace {
 
 constexpr int max_depth = 32;
+constexpr int max_nodes = 100'000;
 
-Raw convert(const YAML::Node& node, const std::string& file, int depth) {
+/// `nodes` counts what is made: aliases of aliases make a file of ten lines as large as one likes.
+Raw convert(const YAML::Node& node, const std::string& file, int depth, int& nodes) {
     Raw raw;
     raw.place = {file, node.Mark().line + 1};
+    if (++nodes > max_nodes) {
+        refuse(raw.place, "more than " + std::to_string(max_nodes) + " values, aliases counted");
+    }
     if (depth > max_depth) {
         refuse(raw.place, "nested deeper than " + std::to_string(max_depth) + " levels");
     }
@@ -51,7 +56,7 @@ Raw convert(const YAML::Node& node, const std::string& file, int depth) {
     } else if (node.IsSequence()) {
         raw.kind = Raw::Kind::list;
         for (const auto& item : node) {
-            raw.items.push_back(convert(item, file, depth + 1));
+            raw.items.push_back(convert(item, file, depth + 1, nodes));
         }
     } else if (node.IsMap()) {
         raw.kind = Raw::Kind::map;
@@ -65,7 +70,7 @@ Raw convert(const YAML::Node& node, const std::string& file, int depth) {
             if (!seen.insert(key).second) {
                 refuse(place, "key '" + printable(key) + "' stands twice");
             }
-            Raw value = convert(member.second, file, depth + 1);
+            Raw value = convert(member.second, file, depth + 1, nodes);
             value.place = place;
             raw.members.emplace_back(key, std::move(value));
         }
@@ -84,7 +89,8 @@ Raw parse_yaml(const std::string& text, const std::string& file) {
         if (documents.empty()) {
             return {};
         }
-        return convert(documents.front(), file, 0);
+        int nodes = 0;
+        return convert(documents.front(), file, 0, nodes);
     } catch (const YAML::Exception& error) {
         refuse({file, error.mark.line + 1}, "not YAML: " + printable(error.msg));
     }

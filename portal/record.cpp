@@ -2,6 +2,7 @@
 #include "portal/record.hpp"
 
 #include "host/errors.hpp"
+#include "host/json_depth.hpp"
 #include "host/text.hpp"
 #include "portal/report_json.hpp"
 
@@ -103,6 +104,7 @@ std::string quote_non_numbers(const std::string& text) {
 }
 
 json parse_tolerant(const std::string& text) {
+    if (json_is_deeper_than(text)) return json(json::value_t::discarded);
     json parsed = json::parse(text, nullptr, false);
     return parsed.is_discarded() ? json::parse(quote_non_numbers(text), nullptr, false) : parsed;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/errors.hpp"
+#include "host/json_depth.hpp"
 #include "host/text.hpp"
 #include "portal/record.hpp"
 #include "portal/report_data.hpp"
@@ -103,7 +104,9 @@ json project_of(const std::vector<fs::path>& files, const std::string& directory
     for (const fs::path& path : files) {
         if (path.filename() == "metadata.json" && fs::file_size(path) < 10'000'000) {
             std::ifstream in(path, std::ios::binary);
-            const json parsed = json::parse(in, nullptr, false);
+            const std::string text{std::istreambuf_iterator<char>(in), {}};
+            if (json_is_deeper_than(text)) continue;
+            const json parsed = json::parse(text, nullptr, false);
             if (parsed.is_object()) {
                 return parsed;
             }

@@ -176,4 +176,14 @@ TEST_F(ConfigFile, MissingFileIsMissingInput) {
     }
 }
 
+TEST_F(ConfigFile, NestingIsBounded) {
+    for (const std::string open : {"[", "{a: ", "- "}) {
+        std::string text = "raw: ";
+        for (int i = 0; i < 20'000; ++i)
+            text += open;
+        expect_refused("deep.yaml", text, "deep.yaml");
+    }
+    expect_refused("deep.json", "{\"raw\": " + std::string(1'000'000, '['), "deep.json");
+}
+
 }  // namespace

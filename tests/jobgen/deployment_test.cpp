@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "jobgen/json.hpp"
+#include "jobgen/raw_yaml.hpp"
 #include "tests/jobgen/support.hpp"
 
 #include <gmock/gmock.h>
@@ -161,6 +163,31 @@ TEST(Deployments, words_in_braces) {
     EXPECT_EQ(expand(d.staging_dir, d, "user"), "/global/homes/u/user/xpcs_staging");
     EXPECT_THAT(error_of([&] { expand("/x/{account}", d, "user"); }), HasSubstr("{account}"));
     EXPECT_THAT(error_of([&] { expand("/x/{home", d, "user"); }), HasSubstr("no value"));
+}
+
+TEST(Deployments, aliases_of_aliases_are_counted) {
+    std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+    for (int i = 1; i < 10; ++i) {
+        const std::string before = "*a" + std::to_string(i - 1), name = "a" + std::to_string(i);
+        text += name + ": &" + name + " [";
+        for (int k = 0; k < 10; ++k)
+            text += (k > 0 ? ", " : "") + before;
+        text += "]\n";
+    }
+    const std::string error = error_of([&] { parse_yaml(text, "site.yaml"); });
+    EXPECT_THAT(error, StartsWith("78 site.yaml:"));
+    EXPECT_THAT(error, HasSubstr("more than 100000 values"));
+}
+
+TEST(Deployments, nesting_is_bounded) {
+    for (const char* open : {"[", "{a: ", "- ", "a:\n "}) {
+        std::string text;
+        for (int i = 0; i < 20'000; ++i)
+            text += open;
+        EXPECT_THAT(error_of([&] { parse_yaml(text, "site.yaml"); }), StartsWith("78 "));
+    }
+    const std::string json(1'000'000, '[');
+    EXPECT_THAT(error_of([&] { parse_json(json, "flow.json"); }), StartsWith("65 flow.json"));
 }
 
 TEST(Deployments, random_bytes_never_crash) {

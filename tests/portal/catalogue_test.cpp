@@ -226,4 +226,17 @@ TEST_F(CatalogueTest, ReadsTheGoldenPublication) {
     EXPECT_EQ(fields_of(documents[0]).title, "G001_436_PorousGlass-08000");
 }
 
+TEST(Documents, DepthIsBounded) {
+    const auto nested = [](std::size_t n) {
+        return R"({"subject":"s","visible_to":["public"],"content":{"a":)" + std::string(n, '[') +
+               std::string(n, ']') + "}}";
+    };
+    EXPECT_EQ(documents_in(nested(100), "d").size(), 1U);
+    EXPECT_THROW(documents_in(nested(1'000'000), "d"), Error);
+    std::string list;
+    for (int i = 0; i < 100'000; ++i)
+        list += R"({"ingest_type":"GMetaList","ingest_data":{"gmeta":[)";
+    EXPECT_THROW(documents_in(list, "d"), Error);
+}
+
 }  // namespace

@@ -119,8 +119,14 @@ class Sink : public spdlog::sinks::base_sink<std::mutex> {
 
     static std::string text_line(const spdlog::details::log_msg& message, const std::string& text) {
         const bool plain = message.level == spdlog::level::info;
-        return std::string("xpcs-corr: ") + (plain ? "" : name_of(message.level)) +
-               (plain ? "" : ": ") + text;
+        return program() + ": " + (plain ? "" : name_of(message.level)) + (plain ? "" : ": ") +
+               text;
+    }
+
+    /// Which of our programs this is; tests and renamed copies speak as the correlator.
+    static std::string program() {
+        const std::string name = program_invocation_short_name;
+        return name == "xpcs-portal" || name == "xpcs-jobgen" ? name : "xpcs-corr";
     }
 
     std::string json_line(const spdlog::details::log_msg& message, const std::string& text) const {

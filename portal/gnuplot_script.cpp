@@ -5,7 +5,9 @@
 #include "host/text.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 
 namespace xpcs::portal {
@@ -120,11 +122,13 @@ std::string Script::table(const std::vector<const std::vector<double>*>& columns
 
 std::string Script::write(const std::string& content) {
     const std::string path = scratch_ + "/" + std::to_string(n_files_++) + ".dat";
+    errno = 0;
     std::ofstream out(path, std::ios::binary);
     out << content;
     out.close();
     if (!out) {
-        throw Error(ExitCode::io, "'" + printable(path) + "': cannot write");
+        throw Error(ExitCode::io,
+                    "'" + printable(path) + "': cannot write: " + std::strerror(errno));
     }
     return gnuplot_quoted(path);
 }

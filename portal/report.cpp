@@ -9,6 +9,7 @@
 #include "portal/html.hpp"
 #include "portal/pictures.hpp"
 #include "portal/report_json.hpp"
+#include "portal/scratch.hpp"
 #include "portal/tables.hpp"
 
 #include <fmt/format.h>
@@ -31,27 +32,6 @@ void make_directory(const std::string& path) {
                     "'" + printable(path) + "': directory cannot be made: " + error.message());
     }
 }
-
-/// A hidden directory inside `parent` that goes away with this object.
-class Scratch {
-  public:
-    explicit Scratch(const std::string& parent) : path_(parent + "/.xpcs-report-XXXXXX") {
-        if (mkdtemp(path_.data()) == nullptr) {
-            throw Error(ExitCode::cannot_create,
-                        "'" + printable(parent) + "': nothing can be written there");
-        }
-    }
-    ~Scratch() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
 
 std::string text_of(const std::vector<NamedValue>& values, const std::string& path) {
     for (const NamedValue& value : values) {

@@ -5,7 +5,7 @@
 #include "host/cmd_fit.hpp"
 #include "host/cmd_inspect.hpp"
 #include "host/commands.hpp"
-#include "host/stop.hpp"
+#include "host/early_stop.hpp"
 
 #include <cstdlib>
 

@@ -151,6 +151,7 @@ attend() {  # attend COMMAND...: runs it so that a signal reaches it; its exit c
     wait_for "$pid" || code=$?
     children=()
     [[ -z $stopping || $code == 0 ]] || return 75
+    ((code != 143)) || return 75  # SIGTERM before the program could listen
     return "$code"
 }
 

@@ -28,7 +28,8 @@ class Portal {
         std::ofstream(base + "/secret") << secret;
         std::ofstream(run + "/a.png") << "picture";
         std::ofstream(run + "/summary.html") << "<p>report";
-        portal::write_user(base + "/users", {"ann", portal::Role::operator_, "scrypt", {}});
+        portal::write_user(base + "/users",
+                           {"ann", portal::Role::operator_, portal::hash_password("right"), {}});
         portal::Catalogue catalogue(base + "/http.db", true);
         const auto document = [&](const char* name, const char* who) {
             const std::string subject = "file://" + run + name;

@@ -65,8 +65,9 @@ def default_program():
 def find_python():
     """The newest Python that the peer supports, else the one that runs this."""
     for name in ("python3.14", "python3.13", "python3.12"):
-        if shutil.which(name):
-            return shutil.which(name)
+        path = shutil.which(name)  # which may be a stand-in for one that is not installed
+        if path and subprocess.run([path, "--version"], capture_output=True).returncode == 0:
+            return path
     return sys.executable
 
 

@@ -55,7 +55,7 @@ void check_frames(const RunConfig& c) {
 
 void check_follow(const RunConfig& c) {
     if (c.follow && c.wait_s > 0) {
-        impossible("--follow waits for the raw file and reads it while it grows; it and --wait "
+        impossible("--follow waits for the raw file and reads it while it grows; it and --wait-raw "
                    "exclude each other");
     }
     if (!c.follow) {

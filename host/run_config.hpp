@@ -49,7 +49,7 @@ struct RunConfig {
     std::string metadata;                           ///< --metadata FILE
     bool follow = false;                            ///< --follow
     double follow_quiet_s = 10;                     ///< --follow-quiet
-    double wait_s = 0;                              ///< --wait
+    double wait_s = 0;                              ///< --wait-raw
     bool no_metadata = false;                       ///< --no-metadata: a minimal /entry is written
     double frame_time_s = 0;                        ///< --frame-time, 0 = from the metadata
     std::int64_t n_frames = 0;                      ///< --n-frames, 0 = from the file

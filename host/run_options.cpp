@@ -82,7 +82,7 @@ void add_files(Rows& rows) {
                                   .says("A followed file that has not grown for so long is "
                                         "complete."),
                               &C::follow_quiet_s));
-    rows.push_back(option_row(Row(g, "wait", "", "SECONDS")
+    rows.push_back(option_row(Row(g, "wait-raw", "", "SECONDS")
                                   .in("s")
                                   .from(0)
                                   .says("A raw file that cannot be opened yet (not there, being "

@@ -227,7 +227,7 @@ void fill_plan(const RunConfig& config, RunSetup& setup) {
     plan.warnings = Log::warnings();
 }
 
-/// Opens the raw file; with --wait tries again until the detector has closed it.
+/// Opens the raw file; with --wait-raw tries again until the detector has closed it.
 std::unique_ptr<FrameSource>
 open_when_ready(const RunConfig& config, const std::string& raw, const SourceOptions& options) {
     const auto start = std::chrono::steady_clock::now();
@@ -240,8 +240,8 @@ open_when_ready(const RunConfig& config, const std::string& raw, const SourceOpt
                 error.code() == ExitCode::no_input || error.code() == ExitCode::data;
             if (!may_change || std::chrono::steady_clock::now() - start >= patience) throw;
             if (!told) {
-                Log::info(
-                    fmt::format("{}; waiting up to {} s (--wait)", error.what(), config.wait_s));
+                Log::info(fmt::format(
+                    "{}; waiting up to {} s (--wait-raw)", error.what(), config.wait_s));
             }
             told = true;
         }

@@ -280,9 +280,9 @@ TEST_F(RawFile, E06Hdf5BeingWritten) {
     ASSERT_GE(H5Fstart_swmr_write(writer.id()), 0);
     small.expect_refused(ExitCode::data, {small.raw});
     // Until it is closed, or until that takes too long.
-    small.expect_refused(ExitCode::data, {small.raw}, {"--wait", "0.3"});
+    small.expect_refused(ExitCode::data, {small.raw}, {"--wait-raw", "0.3"});
     std::filesystem::remove(small.result());
-    Arguments arguments = small.arguments({"--wait", "60"});
+    Arguments arguments = small.arguments({"--wait-raw", "60"});
     Child waiting(arguments);
     std::this_thread::sleep_for(std::chrono::milliseconds(700));
     EXPECT_TRUE(waiting.running());
@@ -299,17 +299,17 @@ TEST_F(RawFile, E06Hdf5BeingWritten) {
 TEST_F(RawFile, WaitedForUntilItIsThere) {
     const std::string later = small.raw;
     small.raw = small.dir.file("late.bin");
-    small.expect_refused(ExitCode::no_input, {"late.bin"}, {"--wait", "0.3"});
+    small.expect_refused(ExitCode::no_input, {"late.bin"}, {"--wait-raw", "0.3"});
     std::filesystem::remove(small.result());
     std::filesystem::copy_file(small.metadata, small.dir.file("late_metadata.hdf"));
-    Child waiting(small.arguments({"--wait", "60"}));
+    Child waiting(small.arguments({"--wait-raw", "60"}));
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     std::filesystem::copy_file(later, small.dir.file("part"));
     std::filesystem::rename(small.dir.file("part"), small.raw);
     const Outcome outcome = waiting.wait();
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_TRUE(std::filesystem::exists(small.result("late_results.hdf")));
-    const Outcome both = run(small.arguments({"--wait", "1", "--follow"}));
+    const Outcome both = run(small.arguments({"--wait-raw", "1", "--follow"}));
     EXPECT_EQ(both.exit_code, static_cast<int>(ExitCode::config)) << both.err;
 }
 

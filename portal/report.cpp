@@ -11,6 +11,7 @@
 #include "portal/report_json.hpp"
 #include "portal/scratch.hpp"
 #include "portal/tables.hpp"
+#include "portal/tiff.hpp"
 
 #include <fmt/format.h>
 
@@ -159,6 +160,31 @@ std::string report_page(const ReportData& report, const std::string& created) {
     return fill_template(assets::report_template(), values);
 }
 
+namespace {
+
+/// data/saxs_2d.tif and data/c2_NUMBER.tif: what the page shows as pictures, as numbers.
+void write_images(const ReportData& report, const std::string& directory) {
+    const Scratch scratch(directory);
+    const auto write = [&](const std::string& name,
+                           std::int64_t rows,
+                           std::int64_t cols,
+                           const std::vector<double>& values) {
+        write_tiff(scratch.path() + "/" + name, rows, cols, values);
+        fs::rename(scratch.path() + "/" + name, directory + "/data/" + name);
+    };
+    if (!report.image.empty()) {
+        write("saxs_2d.tif", report.image.rows, report.image.cols, report.image.values);
+    }
+    for (const ReportMap& map : report.two_time) {
+        write(fmt::format("c2_{:04d}.tif", map.index),
+              map.values.rows,
+              map.values.cols,
+              map.values.values);
+    }
+}
+
+}  // namespace
+
 ReportFiles write_report(const ReportOptions& options) {
     const auto begin = std::chrono::steady_clock::now();
     const ReportData report = gather(options.result, options.stretched);
@@ -178,6 +204,7 @@ ReportFiles write_report(const ReportOptions& options) {
     for (const auto& [name, content] : csv_tables(report)) {
         write_file_atomically(options.directory + "/data/" + name, content);
     }
+    write_images(report, options.directory);
     const std::string created = utc_now();
     const std::string page = report_page(report, created);
     const double seconds =

@@ -11,7 +11,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <tiffio.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -157,6 +159,34 @@ TEST(Report, TablesHoldWhatIsPlotted) {
     EXPECT_EQ(table(data + "saxs_1d_stability.csv")[1].size(), 9U);
     EXPECT_EQ(table(data + "fit.csv").size(), 4U);
     EXPECT_EQ(table(data + "qbin_values.csv")[3][1], "0.04");
+}
+
+TEST(Report, TheImageIsThereAsNumbers) {
+    const TempDir dir;
+    const std::string result = write_result(xpcs::testing::made_up_result(dir));
+    report_of(result, dir.file("report"));
+    const ReportImage image = gather(result, false, 0).image;
+    ASSERT_FALSE(image.empty());
+    TIFF* file = TIFFOpen(dir.file("report/data/saxs_2d.tif").c_str(), "r");
+    ASSERT_NE(file, nullptr);
+    std::uint32_t rows = 0, cols = 0;
+    TIFFGetField(file, TIFFTAG_IMAGELENGTH, &rows);
+    TIFFGetField(file, TIFFTAG_IMAGEWIDTH, &cols);
+    ASSERT_EQ(rows, image.rows);
+    ASSERT_EQ(cols, image.cols);
+    std::vector<float> line(cols);
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        ASSERT_EQ(TIFFReadScanline(file, line.data(), row), 1);
+        for (std::size_t col = 0; col < cols; ++col) {
+            const double expected = image.values[row * std::size_t{cols} + col];
+            if (std::isnan(expected)) {
+                EXPECT_TRUE(std::isnan(line[col]));
+            } else {
+                EXPECT_EQ(line[col], static_cast<float>(expected));
+            }
+        }
+    }
+    TIFFClose(file);
 }
 
 TEST(Report, MetadataHaveTheGroupsOfThePlotStep) {
@@ -338,6 +368,7 @@ TEST(Report, TheOlderLayout) {
     EXPECT_TRUE(fs::exists(out + "/old_g2_corr_000_008.png"));
     EXPECT_TRUE(fs::exists(out + "/old_g2_corr_009_017.png")) << "two-time maps";
     EXPECT_TRUE(fs::exists(out + "/figs/c2_0000.png"));
+    EXPECT_TRUE(fs::exists(out + "/data/c2_0000.tif"));
     EXPECT_TRUE(fs::exists(out + "/scattering_pattern_log.png"));
     const auto json = nlohmann::json::parse(read(out + "/metadata.json"));
     EXPECT_TRUE(json.contains("/measurement/instrument"));

@@ -66,6 +66,21 @@ class Event {
     cudaEvent_t event_ = nullptr;
 };
 
+/// Makes a device current, and the one before it again at the end.
+class CurrentDevice {
+  public:
+    explicit CurrentDevice(int index) {
+        XPCS_CUDA_CHECK(cudaGetDevice(&before_));
+        XPCS_CUDA_CHECK(cudaSetDevice(index));
+    }
+    ~CurrentDevice() { report_status(cudaSetDevice(before_), "cudaSetDevice"); }
+    CurrentDevice(const CurrentDevice&) = delete;
+    CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+  private:
+    int before_ = 0;
+};
+
 enum class Memory { device, pinned };
 
 /// Uninitialised memory of the current device, or page-locked memory of the host.

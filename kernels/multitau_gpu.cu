@@ -16,21 +16,6 @@ namespace {
 /// That of the CPU; flat between 0.4 and 1.2 neighbours there.
 constexpr double default_neighbours = 0.7;
 
-/// Makes a device current, and the one before it again at the end.
-class CurrentDevice {
-  public:
-    explicit CurrentDevice(int index) {
-        XPCS_CUDA_CHECK(cudaGetDevice(&before_));
-        XPCS_CUDA_CHECK(cudaSetDevice(index));
-    }
-    ~CurrentDevice() { report_status(cudaSetDevice(before_), "cudaSetDevice"); }
-    CurrentDevice(const CurrentDevice&) = delete;
-    CurrentDevice& operator=(const CurrentDevice&) = delete;
-
-  private:
-    int before_ = 0;
-};
-
 /// Owns a DeviceRun, whose memory is released while its device is current.
 class DeviceRunOwner {
   public:

@@ -437,21 +437,6 @@ namespace {
 /// Bytes of a strip; at least one row of squares.
 constexpr std::size_t strip_bytes = std::size_t{64} << 20;
 
-/// Makes a device current, and the one before it again at the end.
-class CurrentDevice {
-  public:
-    explicit CurrentDevice(int index) {
-        XPCS_CUDA_CHECK(cudaGetDevice(&before_));
-        XPCS_CUDA_CHECK(cudaSetDevice(index));
-    }
-    ~CurrentDevice() { report_status(cudaSetDevice(before_), "cudaSetDevice"); }
-    CurrentDevice(const CurrentDevice&) = delete;
-    CurrentDevice& operator=(const CurrentDevice&) = delete;
-
-  private:
-    int before_ = 0;
-};
-
 }  // namespace
 
 TwotimeMaps::TwotimeMaps(int device) {

@@ -6,12 +6,14 @@
 #include "host/cmd_inspect.hpp"
 #include "host/commands.hpp"
 #include "host/early_stop.hpp"
+#include "host/umask.hpp"
 
 #include <cstdlib>
 
 int main(int argc, char** argv) {
     using namespace xpcs;
     install_stop_handlers();
+    others_write_nothing();
     // Kernels are loaded when the device is opened, beside the reading, not one by one when they
     // are first used. No thread runs yet.
     ::setenv("CUDA_MODULE_LOADING", "EAGER", 0);

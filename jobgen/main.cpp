@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/errors.hpp"
 #include "host/text.hpp"
+#include "host/umask.hpp"
 #include "host/version.hpp"
 #include "jobgen/commands.hpp"
 
@@ -76,6 +77,7 @@ int dispatch(const Words& args) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    xpcs::others_write_nothing();
     try {
         return dispatch(Words(argv + 1, argv + argc));
     } catch (const xpcs::Error& error) {

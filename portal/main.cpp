@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/h5_links.hpp"
 #include "host/text.hpp"
+#include "host/umask.hpp"
 #include "host/version.hpp"
 #include "portal/cmd_catalogue.hpp"
 #include "portal/cmd_report.hpp"
@@ -47,6 +48,7 @@ int run_command(const std::vector<Command>& commands, const xpcs::CommandArgs& a
 int main(int argc, char** argv) {
     using namespace xpcs;
     install_stop_handlers();
+    others_write_nothing();
     h5::links_stay_inside();  // files of many hands, shown to many eyes
     const std::vector<Command> commands = {
         {"report", "a page, pictures and tables of one result", portal::cmd_report},

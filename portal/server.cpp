@@ -65,8 +65,8 @@ Viewer Server::State::viewer_of(const Request& request) {
 }
 
 /// A page of another site that points its own name at this machine is refused.
-bool Server::State::known_host(const Request& request) const {
-    std::string host = request.get_header_value("Host");
+bool Server::State::known_host(const std::string& host_and_port) const {
+    std::string host = host_and_port;
     if (host.starts_with("[")) {
         host = host.substr(0, host.find(']') + 1);
     } else {
@@ -74,6 +74,17 @@ bool Server::State::known_host(const Request& request) const {
     }
     return host == "127.0.0.1" || host == "localhost" || host == "[::1]" || host == options.bind ||
            std::find(options.hosts.begin(), options.hosts.end(), host) != options.hosts.end();
+}
+
+/// A page of another site that sends its visitor's browser here. SameSite keeps the cookie out of
+/// such requests; this keeps out those that need none, above all signing in under another's name.
+bool Server::State::from_elsewhere(const Request& request) const {
+    if (request.method == "GET" || request.method == "HEAD" || !request.has_header("Origin")) {
+        return false;
+    }
+    const std::string origin = request.get_header_value("Origin");
+    const std::size_t scheme = origin.find("://");
+    return scheme == std::string::npos || !known_host(origin.substr(scheme + 3));
 }
 
 void Server::State::send_page(const Request& request,
@@ -100,9 +111,14 @@ std::optional<Stored> Server::State::record_of(const Request& request) {
 
 void Server::State::routes() {
     http.set_pre_routing_handler([this](const Request& request, Response& response) {
-        if (!known_host(request) || request.target.size() > 8000) {
+        if (!known_host(request.get_header_value("Host")) || request.target.size() > 8000) {
             response.status = 400;
             response.set_content("unknown host or too long a request\n", "text/plain");
+            return httplib::Server::HandlerResponse::Handled;
+        }
+        if (from_elsewhere(request)) {
+            response.status = 403;
+            response.set_content("a form of another site\n", "text/plain");
             return httplib::Server::HandlerResponse::Handled;
         }
         return httplib::Server::HandlerResponse::Unhandled;
@@ -141,10 +157,9 @@ void Server::State::routes() {
 }
 
 Server::Server(const ServeOptions& options) : state_(std::make_unique<State>(options)) {
-    httplib::Server& http = state_->http;
+    HttpServer& http = state_->http;
     http.new_task_queue = [] { return new httplib::ThreadPool(n_threads); };
-    http.set_read_timeout(10);
-    http.set_write_timeout(10);
+    http.patience_s = options.patience_s;
     http.set_keep_alive_timeout(5);
     http.set_payload_max_length(1'000'000);
     http.set_socket_options([state = state_.get()](socket_t socket) {

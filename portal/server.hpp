@@ -3,7 +3,7 @@
 //
 // Records are filtered by visible_to; files come from below the root and only if a record lists
 // them. What writes needs a session of an operator and its token. A request is at most 1 MB; slow
-// clients are dropped after 10 s.
+// clients are dropped, see http_server.hpp.
 #pragma once
 
 #include <memory>
@@ -21,6 +21,7 @@ struct ServeOptions {
     std::string jobgen = "xpcs-jobgen";
     std::vector<std::string> deployments;
     std::vector<std::string> hosts;  ///< further names under which the portal is reached
+    double patience_s = 20;          ///< with slow clients, see http_server.hpp
 };
 
 class Server {

@@ -2,6 +2,7 @@
 // What the routes of the server share; for server*.cpp only.
 #pragma once
 
+#include "portal/http_server.hpp"
 #include "portal/jobs.hpp"
 #include "portal/pages.hpp"
 #include "portal/reprocess_form.hpp"
@@ -80,8 +81,7 @@ class CurveCache {
 
 struct Server::State {
     explicit State(const ServeOptions& given)
-        : options(given), pool(given.catalogue), root(given.root),
-          sessions(given.auth.empty() ? std::map<std::string, User>{} : read_users(given.auth)),
+        : options(given), pool(given.catalogue), root(given.root), sessions(given.auth),
           jobs(given.jobgen, given.deployments, given.catalogue) {
         Loan(pool)->search({}, {});  // reads the index, so that the first visitor need not wait
     }
@@ -91,7 +91,7 @@ struct Server::State {
     FileRoot root;
     Sessions sessions;
     Jobs jobs;
-    httplib::Server http;
+    HttpServer http;
     CurveCache curves;
     std::atomic<int> streams{0};
     std::atomic<bool> stopping{false};
@@ -100,7 +100,8 @@ struct Server::State {
 
     PageContext context_of(const Request& request);
     Viewer viewer_of(const Request& request);
-    bool known_host(const Request& request) const;
+    bool known_host(const std::string& host_and_port) const;
+    bool from_elsewhere(const Request& request) const;
     void routes();
     void page_routes();
     void file_routes();

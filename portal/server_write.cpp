@@ -154,6 +154,7 @@ void Server::State::write_routes() {
                              login_body("Name or password is wrong, or there were too many tries."),
                              401);
         }
+        sessions.log_out(cookie_of(request));  // the browser forgets it now
         response.set_header(
             "Set-Cookie",
             std::string(cookie_name) + "=" + *token +

@@ -2,6 +2,7 @@
 #include "portal/users.hpp"
 
 #include "host/errors.hpp"
+#include "host/log.hpp"
 #include "host/text.hpp"
 
 #include <fcntl.h>
@@ -76,6 +77,34 @@ bool good_name(const std::string& name) {
 
 const std::string prefix = "scrypt$32768$8$1$";
 
+/// Who can write it makes operators; who can read it guesses passwords at leisure.
+void check_mode(const std::string& path) {
+    struct stat found {};
+    if (stat(path.c_str(), &found) == 0 && (found.st_mode & 0027U) != 0) {
+        throw Error(ExitCode::config,
+                    "users '" + printable(path) + "': others can " +
+                        ((found.st_mode & 0004U) != 0 ? "read" : "write") +
+                        " it; chmod 600 it (640 is allowed)");
+    }
+}
+
+/// Differs after every change, "" if there is no file.
+std::string state_of(const std::string& path) {
+    struct stat found {};
+    if (stat(path.c_str(), &found) != 0) {
+        return "";
+    }
+    std::string text;
+    for (const auto part : {static_cast<std::int64_t>(found.st_ino),
+                            static_cast<std::int64_t>(found.st_size),
+                            static_cast<std::int64_t>(found.st_mode),
+                            static_cast<std::int64_t>(found.st_ctim.tv_sec),
+                            static_cast<std::int64_t>(found.st_ctim.tv_nsec)}) {
+        text += std::to_string(part) + " ";
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string hash_password(const std::string& password) {
@@ -104,6 +133,7 @@ std::map<std::string, User> read_users(const std::string& path) {
     if (!in) {
         throw Error(ExitCode::no_input, "users '" + printable(path) + "': cannot be read");
     }
+    check_mode(path);
     std::map<std::string, User> users;
     int number = 0;
     for (std::string line; std::getline(in, line);) {
@@ -140,7 +170,8 @@ void write_user(const std::string& path, const User& user) {
     }
     std::map<std::string, User> users;
     struct stat found {};
-    if (stat(path.c_str(), &found) == 0) {
+    const bool there = stat(path.c_str(), &found) == 0;
+    if (there) {
         users = read_users(path);
     }
     users[user.name] = user;
@@ -156,8 +187,11 @@ void write_user(const std::string& path, const User& user) {
         text += one.role == Role::operator_ ? ":operator:" : ":viewer:";
         text += one.hash + ":" + groups + "\n";
     }
+    // A left-over may have another mode; root writes for the account that serves.
+    const bool closed = file >= 0 && fchmod(file, 0600) == 0 &&
+                        (!there || geteuid() != 0 || fchown(file, found.st_uid, found.st_gid) == 0);
     const bool written =
-        file >= 0 && write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+        closed && write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
     if (file >= 0) {
         fsync(file);
         close(file);
@@ -176,11 +210,39 @@ struct Release {
 
 }  // namespace
 
+Sessions::Sessions(std::string file) : file_(std::move(file)) {
+    if (!file_.empty()) {
+        state_of_file_ = state_of(file_);
+        users_ = read_users(file_);
+    }
+}
+
+/// Called with the lock held.
+void Sessions::refresh() {
+    const std::string now = file_.empty() ? "" : state_of(file_);
+    if (now == state_of_file_) {
+        return;
+    }
+    state_of_file_ = now;
+    try {
+        std::map<std::string, User> users = read_users(file_);
+        std::erase_if(sessions_, [&](const auto& session) {
+            const auto found = users.find(session.second.user);
+            return found == users.end() || !(found->second == users_[found->first]);
+        });
+        users_ = std::move(users);
+        Log::info("users '" + printable(file_) + "': read again");
+    } catch (const Error& error) {
+        Log::error(std::string(error.what()) + "; the users that were known remain");
+    }
+}
+
 std::optional<std::string> Sessions::log_in(const std::string& name, const std::string& password) {
     const auto now = std::chrono::steady_clock::now();
     std::optional<User> user;
     {
         const std::lock_guard lock(mutex_);
+        refresh();
         if (failures_.size() > most_sessions) {
             failures_.clear();
         }
@@ -188,6 +250,9 @@ std::optional<std::string> Sessions::log_in(const std::string& name, const std::
         if (failures.n >= 5 && now < failures.until) {
             return std::nullopt;
         }
+        // Counted as wrong until it is known to be right: else many at once would all get through.
+        ++failures.n;
+        failures.until = now + std::chrono::minutes(1);
         const auto found = users_.find(name);
         if (found != users_.end()) {
             user = found->second;
@@ -195,6 +260,8 @@ std::optional<std::string> Sessions::log_in(const std::string& name, const std::
     }
     // A hash takes 32 MiB: many at once would take all memory.
     if (!hashing_.try_acquire_for(std::chrono::seconds(3))) {
+        const std::lock_guard lock(mutex_);
+        --failures_[name.substr(0, 100)].n;
         return std::nullopt;
     }
     const Release release{hashing_};
@@ -204,8 +271,6 @@ std::optional<std::string> Sessions::log_in(const std::string& name, const std::
     const std::lock_guard lock(mutex_);
     Failures& failures = failures_[name.substr(0, 100)];
     if (!good) {
-        ++failures.n;
-        failures.until = now + std::chrono::minutes(1);
         return std::nullopt;
     }
     failures = {};
@@ -220,6 +285,7 @@ std::optional<std::string> Sessions::log_in(const std::string& name, const std::
 
 std::optional<Session> Sessions::find(const std::string& token) {
     const std::lock_guard lock(mutex_);
+    refresh();
     const auto found = sessions_.find(token);
     if (found == sessions_.end()) {
         return std::nullopt;

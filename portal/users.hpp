@@ -3,8 +3,8 @@
 // requests.
 //
 // File of users, one a line:  NAME:ROLE:scrypt$N$r$p$SALT$HASH:GROUP,GROUP...   (# starts a
-// comment) ROLE is viewer or operator; GROUPs are further names of visible_to. Mode 0600 is
-// recommended.
+// comment) ROLE is viewer or operator; GROUPs are further names of visible_to. A file that others
+// can read, or that anybody but its owner can write, is refused.
 #pragma once
 
 #include "portal/catalogue.hpp"
@@ -25,6 +25,7 @@ struct User {
     Role role = Role::viewer;
     std::string hash;
     std::set<std::string> groups;
+    bool operator==(const User&) const = default;
 };
 
 /// scrypt (N = 32768, r = 8, p = 1) with 16 random bytes of salt.
@@ -36,9 +37,9 @@ std::string random_token();
 /// Without telling by its time where the first difference is.
 bool same_text(const std::string& a, const std::string& b);
 
-/// Throws Error (data) naming file and line.
+/// Throws Error (data) naming file and line; Error (config) if its mode is too open.
 std::map<std::string, User> read_users(const std::string& path);
-/// Adds or replaces one; makes the file with mode 0600.
+/// Adds or replaces one; the file has mode 0600 afterwards, and the owner that it had.
 void write_user(const std::string& path, const User& user);
 
 struct Session {
@@ -53,6 +54,9 @@ struct Session {
 class Sessions {
   public:
     explicit Sessions(std::map<std::string, User> users) : users_(std::move(users)) {}
+    /// Users of a file, "" for none. When the file changes it is read again, and the sessions of
+    /// users who went or changed end; a file that has become unreadable changes nothing.
+    explicit Sessions(std::string file);
     /// A token for the cookie; nothing for a wrong name or password. After five failures for one
     /// name the next tries are refused for a minute. Four passwords are checked at the same time.
     std::optional<std::string> log_in(const std::string& name, const std::string& password);
@@ -64,6 +68,9 @@ class Sessions {
         int n = 0;
         std::chrono::steady_clock::time_point until;
     };
+    void refresh();
+
+    std::string file_, state_of_file_;
     std::counting_semaphore<4> hashing_{4};
     std::mutex mutex_;
     std::map<std::string, User> users_;

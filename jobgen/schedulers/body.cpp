@@ -123,9 +123,9 @@ std::string runs(const Job& job) {
 }  // namespace
 
 std::string body(const Job& job, const Dialect& dialect) {
-    return header(job) + "\nset -euo pipefail\nshopt -s nullglob\n\n" + settings(job, dialect) +
-           "\n" + environment(job) + "\n" + launcher(job, dialect) + "\n" + requeue(dialect) +
-           "\n" + runs(job) + "\n" + program_text();
+    return header(job) + "\nset -euo pipefail\nshopt -s nullglob\numask o-w\n\n" +
+           settings(job, dialect) + "\n" + environment(job) + "\n" + launcher(job, dialect) + "\n" +
+           requeue(dialect) + "\n" + runs(job) + "\n" + program_text();
 }
 
 }  // namespace xpcs::jobgen

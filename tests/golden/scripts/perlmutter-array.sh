@@ -22,6 +22,7 @@
 
 set -euo pipefail
 shopt -s nullglob
+umask o-w
 
 job_name=xpcs-r1
 deployment=perlmutter

@@ -17,6 +17,7 @@
 
 set -euo pipefail
 shopt -s nullglob
+umask o-w
 
 job_name=xpcs-r1
 deployment=polaris

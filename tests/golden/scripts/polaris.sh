@@ -15,6 +15,7 @@
 
 set -euo pipefail
 shopt -s nullglob
+umask o-w
 
 job_name=xpcs-G001_a
 deployment=polaris

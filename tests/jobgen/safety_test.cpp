@@ -290,5 +290,18 @@ TEST(Safety, secrets_are_in_no_file_no_message_and_no_list_of_processes) {
     }
 }
 
+TEST(Safety, everything_goes_on_while_the_clock_is_set) {
+    if (testing::real_program("xpcs-corr").empty()) GTEST_SKIP() << "xpcs-corr is not built";
+    Site site({{"GLOBUS_CLI_CLIENT_ID", "id"},
+               {"GLOBUS_CLI_CLIENT_SECRET", "word"},
+               {"LD_PRELOAD", XPCS_JUMPING_CLOCK}});
+    site.run_everything();
+    for (const char* result : {"out", "jobs", "batch"}) {
+        const std::string file = site / (std::string(result) + "/run_results.hdf");
+        EXPECT_TRUE(fs::exists(file)) << file;
+    }
+    EXPECT_THAT(site.said(), HasSubstr("1 done"));
+}
+
 }  // namespace
 }  // namespace xpcs::jobgen

@@ -95,6 +95,35 @@ TEST_P(MeanScattering, EqualsTheDefinitions) {
 
 INSTANTIATE_TEST_SUITE_P(Averages, MeanScattering, testing::Values(1, 2, 3));
 
+TEST(Segments, TheLastOfARunWithoutMultitauTakesTheRest) {
+    EXPECT_EQ(plan_twotime_segments(9).n_segments, 0);
+    const reference::Run run = poisson_run(327, 12, 1.1, 6, 3);
+    const Partition partition = partition_of(run);
+    const SegmentPlan plan = plan_twotime_segments(327);
+    ASSERT_EQ(plan.n_segments, 10);
+    ASSERT_EQ(plan.frames, 32);
+    FrameMap frames;
+    frames.n_frames = 327;
+    const std::vector<std::uint8_t> none(12, 0);
+    const MultitauSums sums = count_photons(sparse_series(run, partition), frames, none, plan, 1);
+    const std::vector<std::uint64_t> frame_photons(327, 1);
+    const Scattering out = make_scattering(partition, sums, frame_photons, plan, 1);
+    for (std::int64_t k = 0; k < 10; ++k) {
+        const std::int64_t end = k == 9 ? 327 : 32 * (k + 1);
+        for (std::int64_t s = 0; s < 4; ++s) {
+            double photons = 0;
+            for (std::int64_t t = 32 * k; t < end; ++t) {
+                for (std::int64_t p = 3 * s; p < 3 * (s + 1); ++p)
+                    photons += run.at(t, p);
+            }
+            EXPECT_NEAR(out.saxs_1d_segments[static_cast<std::size_t>(4 * k + s)],
+                        photons / (3 * static_cast<double>(end - 32 * k)),
+                        1e-12)
+                << "segment " << k;
+        }
+    }
+}
+
 TEST(Scattering, BinWithoutPixelsIsNanAndExcludedPixelsAreNot) {
     reference::Run run = poisson_run(64, 12, 1.0, 4, 3);
     for (std::size_t p = 3; p < 6; ++p)

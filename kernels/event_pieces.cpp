@@ -3,13 +3,14 @@
 // the tiles puts it there. The counting sort walks four parts of the chunk side by side, each with
 // cursors of its own: neighbouring events often share a tile, and a cursor is only ready again
 // several cycles after it was moved.
+#include "kernels/event_pack.hpp"
 #include "kernels/pixel_series.hpp"
 #include "kernels/series_record.hpp"
-#include "kernels/series_tiles.hpp"
 
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 
 namespace xpcs {
@@ -42,44 +43,6 @@ ChunkBounds bounds_of(const EventChunk& chunk) {
     return bounds;
 }
 
-/// Adds up photons per frame; runs of one frame (the usual order) touch memory once.
-class FramePhotons {
-  public:
-    explicit FramePhotons(std::vector<std::uint64_t>& sums) : sums_(sums) {}
-    void add(std::uint32_t frame, std::uint64_t count) {
-        if (frame != current_) {
-            flush();
-            current_ = frame;
-        }
-        pending_ += count;
-    }
-    void flush() {
-        if (pending_ != 0) sums_[current_] += pending_;
-        pending_ = 0;
-    }
-
-  private:
-    std::vector<std::uint64_t>& sums_;
-    std::uint32_t current_ = 0;
-    std::uint64_t pending_ = 0;
-};
-
-/// Which events of a chunk are kept, and in which tile they lie.
-struct Selection {
-    const Partition& partition;
-    TileSpan tiles;
-    bool all_frames;
-    std::int64_t lowest, beyond;  ///< frames of the chunk that are kept
-
-    bool in_range(std::uint32_t frame) const {
-        return all_frames || (frame >= lowest && frame < beyond);
-    }
-    /// tiles.n = dropped.
-    std::uint32_t tile_of(std::uint32_t slot) const {
-        return std::min((slot >> tile_bits) - tiles.first, tiles.n);
-    }
-};
-
 /// A count that a record cannot hold becomes several events; they add up again in the series.
 /// Returns how many were added to kept pixels.
 std::int64_t split_counts(const EventChunk& chunk,
@@ -106,41 +69,33 @@ std::int64_t split_counts(const EventChunk& chunk,
     return added;
 }
 
-/// Packs every event and finds its tile; counts what is kept and what is dropped.
-template <class Record, class Word>
-void pack_events(const EventChunk& chunk,
-                 const Selection& selection,
-                 std::uint32_t first_frame,
-                 Word* __restrict record,
-                 std::uint32_t* __restrict tile,
-                 SeriesPiece& piece) {
-    FramePhotons frame_photons(piece.frame_photons);
-    const bool per_frame = !piece.frame_photons.empty();
-    std::int64_t masked = 0, outside = 0, kept = 0;
-    std::uint64_t photons = 0;
+/// pack_narrow for chunks that span many frames; their sums per frame are made by the series.
+PackTotals pack_wide(const EventChunk& chunk,
+                     const Selection& selection,
+                     std::uint32_t base,
+                     std::uint64_t* __restrict record,
+                     std::uint32_t* __restrict tile) {
+    PackTotals totals;
     for (std::size_t i = 0; i < chunk.size(); ++i) {
         std::uint32_t slot = selection.partition.slot_of(chunk.pixel[i]);
-        masked += slot == Partition::not_kept;
-        if (!selection.all_frames && !selection.in_range(chunk.frame[i])) {
-            outside += slot != Partition::not_kept;
+        totals.masked += slot == Partition::not_kept;
+        if (!selection.in_range(chunk.frame[i])) {
+            totals.outside_frames += slot != Partition::not_kept;
             slot = Partition::not_kept;
         }
-        const std::uint32_t count = chunk.count[i];
-        const std::uint32_t frame = chunk.frame[i] - first_frame;
         tile[i] = selection.tile_of(slot);
-        record[i] = Record::pack(
-            slot & (tile_pixels - 1), frame, std::min<std::uint32_t>(count, Record::max_count));
-        const bool is_kept = tile[i] < selection.tiles.n;
-        const std::uint64_t kept_count = is_kept ? count : 0;
-        kept += is_kept;
-        photons += kept_count;
-        if (per_frame) frame_photons.add(frame, kept_count);
+        record[i] = WideRecord::pack(
+            slot & (tile_pixels - 1), std::uint64_t{chunk.frame[i]} - base, chunk.count[i]);
+        totals.kept += tile[i] < selection.tiles.n;
     }
-    frame_photons.flush();
-    piece.counts.events += kept;
-    piece.counts.photons += static_cast<std::int64_t>(photons);
-    piece.counts.masked += masked;
-    piece.counts.outside_frames += outside;
+    return totals;
+}
+
+std::int64_t photons_of(const RawVector<std::uint64_t>& records) {
+    std::int64_t photons = 0;
+    for (const std::uint64_t record : records)
+        photons += WideRecord::count(record);
+    return photons;
 }
 
 /// Stable counting sort by tile; the records of the dropped tile go to one place behind the rest.
@@ -194,30 +149,6 @@ void sort_by_tile(const Word* __restrict record,
     out.resize(at);
 }
 
-template <class Record, class Word>
-void sort_events(const EventChunk& chunk,
-                 const Selection& selection,
-                 std::uint32_t first_frame,
-                 PieceScratch& scratch,
-                 RawVector<Word>& record,
-                 SeriesPiece& piece,
-                 RawVector<Word>& out) {
-    const EventChunk* events = &chunk;
-    if (piece.counts.split_records > 0) events = &scratch.split;
-    const std::size_t n = events->size();
-    record.resize(std::max(record.size(), n));
-    scratch.tile.resize(std::max(scratch.tile.size(), n));
-    pack_events<Record>(*events, selection, first_frame, record.data(), scratch.tile.data(), piece);
-    piece.counts.events -= piece.counts.split_records;
-    sort_by_tile(record.data(),
-                 scratch.tile.data(),
-                 n,
-                 selection.tiles.n,
-                 scratch.cursor,
-                 piece.tile_begin,
-                 out);
-}
-
 }  // namespace
 
 SeriesPiece make_piece(const EventChunk& chunk,
@@ -237,25 +168,44 @@ SeriesPiece make_piece(const EventChunk& chunk,
     piece.frame_base = chunk.frame_base + first_frame;
     piece.n_frames = span;
     piece.ordered = bounds.ordered;
-    if (!use_wide) piece.frame_photons.assign(static_cast<std::size_t>(span), 0);
 
-    Selection selection{partition,
-                        tiles_of(partition, range),
-                        false,
-                        range.begin_frame - chunk.frame_base,
-                        range.end_frame - chunk.frame_base};
-    selection.all_frames = first_frame >= selection.lowest && bounds.last_frame < selection.beyond;
+    const Selection selection(partition, range, chunk.frame_base, first_frame, bounds.last_frame);
     const std::uint32_t max_count = use_wide ? WideRecord::max_count : NarrowRecord::max_count;
+    const EventChunk* events = &chunk;
     if (bounds.largest_count > max_count) {
         piece.counts.split_records = split_counts(chunk, selection, max_count, scratch.split);
+        events = &scratch.split;
     }
+    const std::size_t n = events->size();
+    scratch.tile.resize(std::max(scratch.tile.size(), n));
+    std::uint32_t* tile = scratch.tile.data();
+    const auto sort = [&](const auto& record, auto& out) {
+        sort_by_tile(
+            record.data(), tile, n, selection.tiles.n, scratch.cursor, piece.tile_begin, out);
+    };
+    PackTotals totals;
     if (use_wide) {
-        sort_events<WideRecord>(
-            chunk, selection, first_frame, scratch, scratch.wide, piece, piece.wide);
+        scratch.wide.resize(std::max(scratch.wide.size(), n));
+        totals = pack_wide(*events, selection, first_frame, scratch.wide.data(), tile);
+        sort(scratch.wide, piece.wide);
+        piece.counts.photons = photons_of(piece.wide);
     } else {
-        sort_events<NarrowRecord>(
-            chunk, selection, first_frame, scratch, scratch.narrow, piece, piece.narrow);
+        piece.frame_photons.assign(static_cast<std::size_t>(span), 0);
+        scratch.narrow.resize(std::max(scratch.narrow.size(), n));
+        totals = pack_narrow(*events,
+                             selection,
+                             first_frame,
+                             scratch.narrow.data(),
+                             tile,
+                             piece.frame_photons.data());
+        sort(scratch.narrow, piece.narrow);
+        piece.counts.photons = static_cast<std::int64_t>(std::accumulate(
+            piece.frame_photons.begin(), piece.frame_photons.end(), std::uint64_t{0}));
     }
+    // Records that only hold the rest of a large count are no events.
+    piece.counts.events = totals.kept - piece.counts.split_records;
+    piece.counts.masked = totals.masked;
+    piece.counts.outside_frames = totals.outside_frames;
     return piece;
 }
 

@@ -11,14 +11,14 @@ void Partition::drop_pixels() {
     pixel.clear();
     static_bin.clear();
     slot.assign(n, not_kept);
-    groups.assign((n + 63) / 64, {});
+    groups.assign((n + 31) / 32, {});
 }
 
 void Partition::keep_pixel(std::uint32_t detector_pixel, std::uint32_t bin) {
     const auto at = static_cast<std::uint32_t>(pixel.size());
-    KeptGroup& group = groups[detector_pixel >> 6];
+    KeptGroup& group = groups[detector_pixel >> 5];
     if (group.mask == 0) group.before = at;
-    group.mask |= std::uint64_t{1} << (detector_pixel & 63);
+    group.mask |= std::uint32_t{1} << (detector_pixel & 31);
     slot[detector_pixel] = at;
     pixel.push_back(detector_pixel);
     static_bin.push_back(bin);

@@ -24,18 +24,18 @@ struct Partition {
     std::vector<std::uint32_t> dynamic_of_static;  ///< [n_static]; not_kept for an empty bin
     std::vector<std::uint32_t> slot;               ///< [rows * cols] index into pixel, or not_kept
 
-    /// 64 neighbouring detector pixels: which are kept, and how many are kept before them. Says the
+    /// 32 neighbouring detector pixels: which are kept, and how many are kept before them. Says the
     /// same as `slot` in a sixteenth of the memory, so that it stays in the cache.
     struct KeptGroup {
-        std::uint64_t mask = 0;
+        std::uint32_t mask = 0;
         std::uint32_t before = 0;
     };
-    std::vector<KeptGroup> groups;  ///< [rows * cols / 64, rounded up]
+    std::vector<KeptGroup> groups;  ///< [rows * cols / 32, rounded up]
 
     /// slot[pixel].
     std::uint32_t slot_of(std::uint32_t detector_pixel) const {
-        const KeptGroup& group = groups[detector_pixel >> 6];
-        const std::uint64_t bit = std::uint64_t{1} << (detector_pixel & 63);
+        const KeptGroup& group = groups[detector_pixel >> 5];
+        const std::uint32_t bit = std::uint32_t{1} << (detector_pixel & 31);
         const auto rank = static_cast<std::uint32_t>(std::popcount(group.mask & (bit - 1)));
         return (group.mask & bit) != 0 ? group.before + rank : not_kept;
     }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One pass over a chunk of events: each becomes a record (series_record.hpp), and its tile is
+// found.
+#pragma once
+
+#include "kernels/events.hpp"
+#include "kernels/partition.hpp"
+#include "kernels/series_tiles.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace xpcs {
+
+/// Which events of a chunk are kept, and in which tile they lie.
+struct Selection {
+    const Partition& partition;
+    TileSpan tiles;
+    std::uint32_t first_frame = 0,
+                  last_frame = 0;  ///< of the chunk that are kept; none if first > last
+    bool all_frames = false;       ///< no event lies outside of them
+
+    /// Frames of a chunk whose events lie in [lowest, highest].
+    Selection(const Partition& kept,
+              const SeriesRange& range,
+              std::int64_t frame_base,
+              std::uint32_t lowest,
+              std::uint32_t highest);
+
+    bool in_range(std::uint32_t frame) const {
+        return all_frames || (frame >= first_frame && frame <= last_frame);
+    }
+    /// tiles.n = dropped.
+    std::uint32_t tile_of(std::uint32_t slot) const {
+        return std::min((slot >> tile_bits) - tiles.first, tiles.n);
+    }
+};
+
+struct PackTotals {
+    std::int64_t kept = 0;
+    std::int64_t masked = 0;          ///< on pixels that are not kept
+    std::int64_t outside_frames = 0;  ///< on kept pixels, outside of the frames
+};
+
+/// record[i] and tile[i] of every event, and for each frame from `base` on the photons of kept
+/// events, added to frame_photons[frame - base]. No frame is below `base` or 2^15 or more above it,
+/// no count is above 255.
+PackTotals pack_narrow(const EventChunk& chunk,
+                       const Selection& selection,
+                       std::uint32_t base,
+                       std::uint32_t* record,
+                       std::uint32_t* tile,
+                       std::uint64_t* frame_photons);
+
+}  // namespace xpcs

@@ -4,13 +4,13 @@
 #include "host/progress.hpp"
 #include "host/stop.hpp"
 
-#include <oneapi/tbb/concurrent_queue.h>
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -27,6 +27,31 @@ struct Work {
     PieceScratch scratch;
     SeriesPiece piece;
     DecodeCounts counts;
+};
+
+/// As many buffers as there are blocks on their way. The last one given back is the first one
+/// taken: its memory is most likely still in a cache.
+class WorkPool {
+  public:
+    explicit WorkPool(std::size_t n) : all_(n) {
+        for (Work& work : all_)
+            idle_.push_back(&work);
+    }
+    Work* take() {
+        const std::scoped_lock lock(mutex_);
+        Work* work = idle_.back();
+        idle_.pop_back();
+        return work;
+    }
+    void give_back(Work* work) {
+        const std::scoped_lock lock(mutex_);
+        idle_.push_back(work);
+    }
+
+  private:
+    std::vector<Work> all_;
+    std::mutex mutex_;
+    std::vector<Work*> idle_;
 };
 
 SeriesPiece
@@ -61,19 +86,14 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
 
     const int threads = options.threads > 0 ? options.threads : default_threads();
     const auto tokens = static_cast<std::size_t>(3 * threads + 1);
-    std::vector<std::unique_ptr<Work>> pool;
-    tbb::concurrent_bounded_queue<Work*> idle;
-    for (std::size_t i = 0; i < tokens; ++i) {
-        pool.push_back(std::make_unique<Work>());
-        idle.push(pool.back().get());
-    }
+    WorkPool pool(tokens);
 
     const auto announce = [&](tbb::flow_control& flow) -> Work* {
         throw_if_stopped();
         if (options.between) options.between();
-        Work* work = nullptr;
-        idle.pop(work);
+        Work* work = pool.take();
         if (!source->announce(work->block)) {
+            pool.give_back(work);
             flow.stop();
             return nullptr;
         }
@@ -103,7 +123,7 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
         if (options.memory_limit > 0 && out.series.memory_bytes() > options.memory_limit) {
             throw SeriesTooLarge{};
         }
-        idle.push(work);
+        pool.give_back(work);
     };
     tbb::task_arena arena(threads);
     arena.execute([&] {

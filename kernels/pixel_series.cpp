@@ -90,30 +90,76 @@ void PixelSeries::append(SeriesPiece&& piece) {
 
 namespace {
 
+/// A tile's part of a piece is short and lies far from that of the next piece, so the hardware does
+/// not see it coming: it is asked for this many pieces before its turn.
+constexpr std::size_t ahead = 4;
+
+[[gnu::always_inline]] inline void prefetch_tile(const SeriesPiece& piece, std::size_t local) {
+    if (piece.tile_begin.empty() || piece.narrow.empty()) return;
+    constexpr std::uint32_t line = 64 / sizeof(std::uint32_t);
+    const std::uint32_t begin = piece.tile_begin[local], end = piece.tile_begin[local + 1];
+    for (std::uint32_t i = begin; i < std::min(end, begin + 16 * line); i += line)
+        __builtin_prefetch(piece.narrow.data() + i);
+}
+
+/// Calls visit(piece, begin, end, base) for the part of every piece that belongs to a tile, in file
+/// order; base is the piece's first frame - begin_frame. `far`: the parts are not in the cache yet.
+template <class Visit>
+void for_each_part(const PixelSeries& series, std::int64_t tile, bool far, const Visit& visit) {
+    const auto local = static_cast<std::size_t>(tile - series.first_tile());
+    const std::vector<SeriesPiece>& pieces = series.pieces();
+    for (std::size_t k = 0; k < pieces.size(); ++k) {
+        if (far && k + ahead < pieces.size()) prefetch_tile(pieces[k + ahead], local);
+        const SeriesPiece& piece = pieces[k];
+        if (piece.tile_begin.empty()) continue;
+        visit(piece,
+              piece.tile_begin[local],
+              piece.tile_begin[local + 1],
+              static_cast<std::uint32_t>(piece.frame_base - series.range().begin_frame));
+    }
+}
+
 /// Calls visit(pixel, file frame - begin_frame, count) for the records of a tile, in file order.
 template <class Visit>
-void for_each_record(const PixelSeries& series, std::int64_t tile, Visit&& visit) {
-    const auto local = static_cast<std::size_t>(tile - series.first_tile());
-    for (const SeriesPiece& piece : series.pieces()) {
-        if (piece.tile_begin.empty()) continue;
-        const std::uint32_t begin = piece.tile_begin[local];
-        const std::uint32_t end = piece.tile_begin[local + 1];
-        const auto base = static_cast<std::uint32_t>(piece.frame_base - series.range().begin_frame);
-        if (!piece.narrow.empty()) {
-            for (std::uint32_t i = begin; i < end; ++i) {
-                const std::uint32_t r = piece.narrow[i];
-                visit(
-                    NarrowRecord::pixel(r), base + NarrowRecord::frame(r), NarrowRecord::count(r));
+void for_each_record(const PixelSeries& series, std::int64_t tile, bool far, Visit&& visit) {
+    for_each_part(
+        series,
+        tile,
+        far,
+        [&](const SeriesPiece& piece, std::uint32_t i, std::uint32_t end, std::uint32_t base) {
+            if (!piece.narrow.empty()) {
+                for (; i < end; ++i) {
+                    const std::uint32_t r = piece.narrow[i];
+                    visit(NarrowRecord::pixel(r),
+                          base + NarrowRecord::frame(r),
+                          NarrowRecord::count(r));
+                }
+            } else {
+                for (; i < end; ++i) {
+                    const std::uint64_t r = piece.wide[i];
+                    visit(WideRecord::pixel(r),
+                          base + static_cast<std::uint32_t>(WideRecord::frame(r)),
+                          WideRecord::count(r));
+                }
             }
-        } else {
-            for (std::uint32_t i = begin; i < end; ++i) {
-                const std::uint64_t r = piece.wide[i];
-                visit(WideRecord::pixel(r),
-                      base + static_cast<std::uint32_t>(WideRecord::frame(r)),
-                      WideRecord::count(r));
+        });
+}
+
+/// The same for series that pack: visit(pixel, word of PackedTileEvents).
+template <class Visit>
+void for_each_word(const PixelSeries& series, std::int64_t tile, bool far, Visit&& visit) {
+    static_assert(NarrowRecord::frame_bits == 15);
+    for_each_part(
+        series,
+        tile,
+        far,
+        [&](const SeriesPiece& piece, std::uint32_t i, std::uint32_t end, std::uint32_t base) {
+            const std::uint32_t* record = piece.narrow.data();
+            for (; i < end; ++i) {
+                const std::uint32_t r = record[i];
+                visit(NarrowRecord::pixel(r), (r & 0x7FFFFFU) + (base << 8));
             }
-        }
-    }
+        });
 }
 
 void sort_pixel(std::uint32_t* frame, std::uint32_t* count, std::size_t n) {
@@ -128,57 +174,47 @@ void sort_pixel(std::uint32_t* frame, std::uint32_t* count, std::size_t n) {
     }
 }
 
-}  // namespace
-
-namespace {
-
-/// Counting sort of a tile's records by pixel, which keeps their order: fills `begin`, makes room,
-/// and calls put(place, frame, count).
-template <class MakeRoom, class Put>
-void sort_by_pixel(const PixelSeries& series,
-                   std::int64_t tile,
-                   std::vector<std::uint32_t>& begin,
-                   RawVector<std::uint32_t>& cursors,
-                   const MakeRoom& make_room,
-                   const Put& put) {
-    const auto n_pixels = static_cast<std::size_t>(series.end_slot(tile) - series.first_slot(tile));
-    begin.assign(n_pixels + 1, 0);
-    cursors.resize(static_cast<std::size_t>(tile_pixels));
-    std::uint32_t* cursor = cursors.data();
-    std::fill(cursor, cursor + tile_pixels, 0U);
-    for_each_record(
-        series, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t) { ++cursor[pixel]; });
+/// begin[] of every pixel of a tile from the numbers of its records in `cursor`, which then stand
+/// at the beginnings; returns the number of all.
+std::uint32_t begin_of_pixels(std::uint32_t* cursor, std::vector<std::uint32_t>& begin) {
     std::uint32_t at = 0;
-    for (std::size_t p = 0; p < n_pixels; ++p) {
+    for (std::size_t p = 0; p + 1 < begin.size(); ++p) {
         begin[p] = at;
         const std::uint32_t n = cursor[p];
         cursor[p] = at;
         at += n;
     }
-    begin[n_pixels] = at;
-    make_room(at);
-    for_each_record(
-        series, tile, [&](std::uint32_t pixel, std::uint32_t frame, std::uint32_t count) {
-            put(cursor[pixel]++, frame, count);
-        });
+    begin.back() = at;
+    return at;
+}
+
+/// Makes room for the cursors of a tile and one `begin` more than it has pixels.
+std::uint32_t* start_sort(const PixelSeries& series,
+                          std::int64_t tile,
+                          std::vector<std::uint32_t>& begin,
+                          RawVector<std::uint32_t>& cursors) {
+    begin.resize(static_cast<std::size_t>(series.end_slot(tile) - series.first_slot(tile)) + 1);
+    cursors.resize(static_cast<std::size_t>(tile_pixels));
+    std::fill(cursors.begin(), cursors.end(), 0U);
+    return cursors.data();
 }
 
 }  // namespace
 
+// Counting sorts of a tile's records by pixel, which keep their order.
+
 void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
-    std::uint32_t *frames = nullptr, *counts = nullptr;
-    sort_by_pixel(
-        *this,
-        tile,
-        out.begin,
-        out.cursor,
-        [&](std::uint32_t n) {
-            out.frame.resize(n);
-            out.count.resize(n);
-            frames = out.frame.data();
-            counts = out.count.data();
-        },
-        [&](std::uint32_t to, std::uint32_t frame, std::uint32_t count) {
+    std::uint32_t* cursor = start_sort(*this, tile, out.begin, out.cursor);
+    for_each_record(*this, tile, true, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t) {
+        ++cursor[pixel];
+    });
+    const std::uint32_t n_records = begin_of_pixels(cursor, out.begin);
+    out.frame.resize(n_records);
+    out.count.resize(n_records);
+    std::uint32_t *frames = out.frame.data(), *counts = out.count.data();
+    for_each_record(
+        *this, tile, false, [&](std::uint32_t pixel, std::uint32_t frame, std::uint32_t count) {
+            const std::uint32_t to = cursor[pixel]++;
             frames[to] = frame;
             counts[to] = count;
         });
@@ -194,19 +230,13 @@ void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
 }
 
 void PixelSeries::gather(std::int64_t tile, PackedTileEvents& out) const {
-    std::uint32_t* words = nullptr;
-    sort_by_pixel(
-        *this,
-        tile,
-        out.begin,
-        out.cursor,
-        [&](std::uint32_t n) {
-            out.word.resize(n);
-            words = out.word.data();
-        },
-        [&](std::uint32_t to, std::uint32_t frame, std::uint32_t count) {
-            words[to] = frame << 8 | count;
-        });
+    std::uint32_t* cursor = start_sort(*this, tile, out.begin, out.cursor);
+    for_each_word(*this, tile, true, [&](std::uint32_t pixel, std::uint32_t) { ++cursor[pixel]; });
+    out.word.resize(begin_of_pixels(cursor, out.begin));
+    std::uint32_t* words = out.word.data();
+    for_each_word(*this, tile, false, [&](std::uint32_t pixel, std::uint32_t word) {
+        words[cursor[pixel]++] = word;
+    });
     if (ordered_) return;
     for (std::size_t p = 0; p + 1 < out.begin.size(); ++p) {
         std::uint32_t *first = words + out.begin[p], *last = words + out.begin[p + 1];
@@ -228,9 +258,10 @@ void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
     }
     for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
         std::uint64_t* first = sums.data() + first_slot(tile);
-        for_each_record(*this, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t count) {
-            first[pixel] += count;
-        });
+        for_each_record(
+            *this, tile, true, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t count) {
+                first[pixel] += count;
+            });
     }
 }
 

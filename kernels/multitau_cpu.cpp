@@ -4,8 +4,8 @@
 #include "kernels/multitau.hpp"
 
 #include "kernels/bin_sums.hpp"
+#include "kernels/multitau_job.hpp"
 #include "kernels/multitau_plan.hpp"
-#include "kernels/multitau_scratch.hpp"
 
 #include <oneapi/tbb/blocked_range.h>
 #include <oneapi/tbb/enumerable_thread_specific.h>
@@ -13,7 +13,6 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
-#include <bit>
 #include <memory>
 #include <numeric>
 
@@ -23,344 +22,11 @@
 #define HWY_TARGET_INCLUDE "kernels/multitau_cpu.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include "kernels/multitau_pixel-inl.hpp"
-#include "kernels/multitau_weighted-inl.hpp"
+#include "kernels/multitau_stretch-inl.hpp"
 // clang-format on
-
-#ifndef XPCS_MULTITAU_CPU_SHARED
-#define XPCS_MULTITAU_CPU_SHARED
-namespace xpcs {
-
-struct TileJob {
-    const PixelSeries& series;
-    const MultitauRequest& request;
-    std::vector<Stretch> stretches;
-    double neighbours = 0;
-    bool map_frames = false;  ///< frames must be selected or renumbered
-};
-
-/// What a thread holds. Sums of counts are the thread's; what is added in tile order leaves by
-/// tile.
-struct TileWorker {
-    TileEvents events;
-    PackedTileEvents packed;
-    RawVector<std::uint32_t> row, frame, count, shifted;
-    RawVector<std::uint32_t> file_frame, file_count;  ///< of one pixel, before selection
-    RawVector<std::byte> samples;                     ///< one row of 8, 16 or 32 bits
-    RawVector<double> value;
-    PixelScratch scratch;
-    LagSums sums;
-    WeightedLagSums weighted_sums;
-    std::vector<CountSums> counts;        ///< [stretch]
-    std::vector<TileSums> ratios;         ///< [stretch]
-    std::vector<TileSums> weighted;       ///< [stretch]
-    std::vector<std::uint64_t> segments;  ///< [n_static][n_segments]
-    std::int64_t duplicates = 0;
-    std::int64_t events_used = 0;
-};
-
-struct TileResult {
-    std::vector<PackedTile> ratios, weighted;  ///< [stretch]
-};
-
-}  // namespace xpcs
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace xpcs::HWY_NAMESPACE {
-
-/// Pixel g2 = n G2 / (past future) into the sums of its dynamic bin, where there is signal.
-inline void add_ratios(const double* G2,
-                       const double* past,
-                       const double* future,
-                       const double* pairs,
-                       std::size_t n_lags,
-                       double* row,
-                       std::int64_t* n_signal) {
-    double* square = row + n_lags;
-    for (std::size_t i = 0; i < n_lags; ++i) {
-        const double product = past[i] * future[i];
-        const bool signal = product > 0;
-        const double ratio = signal ? G2[i] * pairs[i] / (signal ? product : 1.0) : 0.0;
-        row[i] += ratio;
-        square[i] += ratio * ratio;
-        n_signal[i] += signal;
-    }
-}
-
-inline void store_means(const Stretch& stretch,
-                        const double* G2,
-                        const double* past,
-                        const double* future,
-                        std::int64_t pixel,
-                        PixelMeans& means) {
-    for (int i = 0; i < stretch.ladder.n_lags(); ++i) {
-        const double scale =
-            1.0 / static_cast<double>(std::int64_t{1} << stretch.ladder.lags[i].level);
-        const double per_pair = stretch.pairs[i] > 0 ? scale / stretch.pairs[i] : 0.0;
-        const std::size_t at = static_cast<std::size_t>(i * means.n_pixels + pixel);
-        means.G2[at] = static_cast<float>(G2[i] * per_pair * scale);
-        means.past[at] = static_cast<float>(past[i] * per_pair);
-        means.future[at] = static_cast<float>(future[i] * per_pair);
-    }
-}
-
-/// What one pixel delivered: its events, ascending in time, or a sample of every frame.
-struct PixelEvents {
-    const std::uint32_t* frame;
-    const std::uint32_t* count;
-    std::size_t n;
-};
-template <class Sample>
-struct PixelRow {
-    const Sample* sample;
-    std::size_t n;
-};
-
-template <class T>
-HWY_INLINE std::uint64_t sum_of(const T* count, std::size_t n) {
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < n; ++i)
-        sum += count[i];
-    return sum;
-}
-HWY_INLINE std::uint64_t sum_of(const std::uint8_t* count, std::size_t n) {
-    // Pieces of 2^16 bytes fit 32 bits, which vectors add up faster.
-    std::uint64_t sum = 0;
-    for (std::size_t first = 0; first < n; first += 65536) {
-        std::uint32_t part = 0;
-        for (std::size_t i = first; i < std::min(n, first + 65536); ++i)
-            part += count[i];
-        sum += part;
-    }
-    return sum;
-}
-inline std::uint64_t total_of(const PixelEvents& pixel) {
-    return sum_of(pixel.count, pixel.n);
-}
-template <class Sample>
-inline std::uint64_t total_of(const PixelRow<Sample>& pixel) {
-    return sum_of(pixel.sample, pixel.n);
-}
-
-inline void correlate_counts(const TileJob& job,
-                             const Stretch& stretch,
-                             const PixelEvents& pixel,
-                             std::uint64_t total,
-                             TileWorker& worker) {
-    correlate_events(pixel.frame,
-                     pixel.count,
-                     pixel.n,
-                     total,
-                     stretch.ladder,
-                     job.neighbours,
-                     worker.scratch,
-                     worker.sums);
-}
-template <class Sample>
-inline void correlate_counts(const TileJob&,
-                             const Stretch& stretch,
-                             const PixelRow<Sample>& pixel,
-                             std::uint64_t total,
-                             TileWorker& worker) {
-    correlate_row(pixel.sample, total, stretch.ladder, worker.scratch, worker.sums);
-}
-
-/// The pixel's sums of one stretch as doubles.
-struct PixelSums {
-    double G2[max_lags], past[max_lags], future[max_lags];
-};
-
-/// Whole numbers below 2^52, which vectors without such a conversion turn into doubles like this.
-inline double small_as_double(std::uint64_t x) {
-    return std::bit_cast<double>(x | 0x4330000000000000U) - 4503599627370496.0;
-}
-
-inline void counts_as_doubles(const LagSums& sums,
-                              std::uint64_t total,
-                              const LagLadder& ladder,
-                              PixelSums& out) {
-    const auto n_lags = static_cast<std::size_t>(ladder.n_lags());
-    std::uint64_t past[max_lags], future[max_lags];
-    for (std::size_t i = 0; i < n_lags; ++i) {
-        const std::uint64_t inside = sums.total[core::lag_level(static_cast<int>(i))];
-        past[i] = inside - sums.tail[i];
-        future[i] = inside - sums.head[i];
-    }
-    // No sum exceeds total^2.
-    if (total < std::uint64_t{1} << 26) {
-        for (std::size_t i = 0; i < n_lags; ++i) {
-            out.G2[i] = small_as_double(sums.G2[i]);
-            out.past[i] = small_as_double(past[i]);
-            out.future[i] = small_as_double(future[i]);
-        }
-        return;
-    }
-    for (std::size_t i = 0; i < n_lags; ++i) {
-        out.G2[i] = static_cast<double>(sums.G2_full(static_cast<int>(i)));
-        out.past[i] = static_cast<double>(past[i]);
-        out.future[i] = static_cast<double>(future[i]);
-    }
-}
-
-inline void correlate_weights(const TileJob& job,
-                              const Stretch& stretch,
-                              const PixelEvents& pixel,
-                              const double* weight,
-                              TileWorker& worker) {
-    RawVector<double>& value = worker.value;
-    value.resize(std::max(value.size(), pixel.n));
-    for (std::size_t i = 0; i < pixel.n; ++i)
-        value[i] = pixel.count[i] * weight[pixel.frame[i]];
-    correlate_events_weighted(pixel.frame,
-                              value.data(),
-                              pixel.n,
-                              stretch.ladder,
-                              job.neighbours,
-                              stretch.taken,
-                              worker.scratch,
-                              worker.weighted_sums);
-}
-template <class Sample>
-inline void correlate_weights(const TileJob&,
-                              const Stretch& stretch,
-                              const PixelRow<Sample>& pixel,
-                              const double* weight,
-                              TileWorker& worker) {
-    correlate_row_weighted(
-        pixel.sample, weight, stretch.ladder, stretch.taken, worker.scratch, worker.weighted_sums);
-}
-
-/// Weighted sums of a pixel, added to its static bin.
-template <class Pixel>
-inline void correlate_weighted(const TileJob& job,
-                               std::size_t which,
-                               std::uint32_t bin,
-                               const Pixel& pixel,
-                               TileWorker& worker,
-                               PixelSums& out) {
-    const Stretch& stretch = job.stretches[which];
-    correlate_weights(
-        job, stretch, pixel, job.request.weights->weight.data() + stretch.begin, worker);
-    const auto n_lags = static_cast<std::size_t>(stretch.ladder.n_lags());
-    std::copy_n(worker.weighted_sums.G2, n_lags, out.G2);
-    std::copy_n(worker.weighted_sums.past, n_lags, out.past);
-    std::copy_n(worker.weighted_sums.future, n_lags, out.future);
-    double* row = worker.weighted[which].row(bin);
-    for (std::size_t i = 0; i < n_lags; ++i)
-        row[i] += out.G2[i];
-    for (std::size_t i = 0; i < n_lags; ++i)
-        row[n_lags + i] += out.past[i];
-    for (std::size_t i = 0; i < n_lags; ++i)
-        row[2 * n_lags + i] += out.future[i];
-}
-/// One stretch of one pixel.
-template <class Pixel>
-inline void add_stretch(const TileJob& job,
-                        std::size_t which,
-                        std::int64_t slot,
-                        const Pixel& pixel,
-                        std::uint64_t total,
-                        TileWorker& worker,
-                        PixelMeans* means) {
-    const Stretch& stretch = job.stretches[which];
-    const Partition& partition = job.series.partition();
-    const std::uint32_t bin = partition.static_bin[static_cast<std::size_t>(slot)];
-    const std::uint32_t dynamic = partition.dynamic_of_static[bin];
-    PixelSums sums;
-    if (job.request.weights == nullptr) {
-        correlate_counts(job, stretch, pixel, total, worker);
-        worker.counts[which].add(bin, worker.sums, total);
-        counts_as_doubles(worker.sums, total, stretch.ladder, sums);
-    } else {
-        correlate_weighted(job, which, bin, pixel, worker, sums);
-    }
-    add_ratios(sums.G2,
-               sums.past,
-               sums.future,
-               stretch.pairs.data(),
-               static_cast<std::size_t>(stretch.ladder.n_lags()),
-               worker.ratios[which].row(dynamic),
-               worker.counts[which].n_signal(dynamic));
-    if (means != nullptr) {
-        store_means(stretch, sums.G2, sums.past, sums.future, slot - means->first_slot, *means);
-    }
-}
-
-/// Photons of a pixel in every slice of the SAXS segments.
-template <class Sample>
-inline void add_segments(const MultitauRequest& request,
-                         const PixelRow<Sample>& pixel,
-                         std::uint64_t* segments) {
-    for (std::int64_t k = 0; k < request.n_segments; ++k) {
-        segments[k] += sum_of(pixel.sample + k * request.segment_frames,
-                              static_cast<std::size_t>(request.segment_frames));
-    }
-}
-inline void
-add_segments(const MultitauRequest& request, const PixelEvents& pixel, std::uint64_t* segments) {
-    const std::int64_t end = request.n_segments * request.segment_frames;
-    std::int64_t current = 0, current_end = request.segment_frames;
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < pixel.n; ++i) {
-        const std::uint32_t frame = pixel.frame[i];
-        if (frame >= current_end) {
-            segments[current] += sum;
-            sum = 0;
-            if (frame >= end) return;
-            current = frame / request.segment_frames;
-            current_end = (current + 1) * request.segment_frames;
-        }
-        sum += pixel.count[i];
-    }
-    segments[current] += sum;
-}
-
-/// The part of a pixel that lies in a stretch, its frames counted from there.
-inline PixelEvents slice(const PixelEvents& pixel, const Stretch& stretch, TileWorker& worker) {
-    const auto at = [&](std::int64_t frame) {
-        return static_cast<std::size_t>(std::lower_bound(pixel.frame,
-                                                         pixel.frame + pixel.n,
-                                                         static_cast<std::uint32_t>(frame)) -
-                                        pixel.frame);
-    };
-    const std::size_t first = at(stretch.begin), last = at(stretch.end);
-    worker.shifted.resize(std::max(worker.shifted.size(), pixel.n));
-    for (std::size_t i = first; i < last; ++i)
-        worker.shifted[i - first] = pixel.frame[i] - static_cast<std::uint32_t>(stretch.begin);
-    return {worker.shifted.data(), pixel.count + first, last - first};
-}
-template <class Sample>
-inline PixelRow<Sample> slice(const PixelRow<Sample>& pixel, const Stretch& stretch, TileWorker&) {
-    return {pixel.sample + stretch.begin, static_cast<std::size_t>(stretch.end - stretch.begin)};
-}
-
-/// Everything of one pixel in the analysis frames.
-template <class Pixel>
-inline void add_pixel(const TileJob& job,
-                      std::int64_t slot,
-                      const Pixel& pixel,
-                      TileWorker& worker,
-                      std::uint64_t* pixel_photons,
-                      PixelMeans* means) {
-    const std::uint64_t total = total_of(pixel);
-    pixel_photons[slot] = total;
-    if (total == 0) return;
-    if (job.request.n_segments > 0) {
-        const std::uint32_t bin = job.series.partition().static_bin[static_cast<std::size_t>(slot)];
-        add_segments(job.request,
-                     pixel,
-                     worker.segments.data() +
-                         std::size_t{bin} * static_cast<std::size_t>(job.request.n_segments));
-    }
-    add_stretch(job, 0, slot, pixel, total, worker, means);
-    for (std::size_t k = 1; k < job.stretches.size(); ++k) {
-        const Pixel part = slice(pixel, job.stretches[k], worker);
-        const std::uint64_t part_total = total_of(part);
-        if (part_total == 0) continue;
-        add_stretch(job, k, slot, part, part_total, worker, nullptr);
-    }
-}
 
 /// Keeps the analysis frames of a pixel's events; returns how many are left.
 inline std::size_t select_events(const TileJob& job,
@@ -532,8 +198,10 @@ HWY_EXPORT(dense_tile);
 
 namespace {
 
-/// Measured on AVX-512 and AVX2: flat between 0.4 and 1.2 neighbours.
+/// Measured on AVX-512 and AVX2: flat between 0.4 and 1.2 neighbours. Weights make arrays of
+/// doubles, which cost four times as much as those of 16-bit counts.
 constexpr double default_neighbours = 0.7;
+constexpr double weighted_neighbours = 1.4;
 
 TileWorker make_worker(const TileJob& job) {
     TileWorker worker;
@@ -590,7 +258,9 @@ namespace cpu {
 MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request) {
     MultitauSums out;
     TileJob job{series, request, make_stretches(request, out.partial_begin), 0, false};
-    job.neighbours = request.dense_neighbours > 0 ? request.dense_neighbours : default_neighbours;
+    job.neighbours = request.dense_neighbours > 0 ? request.dense_neighbours
+                     : request.weights != nullptr ? weighted_neighbours
+                                                  : default_neighbours;
     job.map_frames = maps_frames(series, request);
     out.pixel_photons.assign(static_cast<std::size_t>(series.partition().n_kept()), 0);
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One pixel on the CPU, compiled once per instruction set (Highway). Steps:
 //   1. choose the level from which the pixel counts as dense (multitau_core);
-//   2. below it, find pairs of events within reach: neighbour m = 1, 2, ... of all events at once,
-//      16 events per instruction, hits packed together; each hit adds its product to its two slots;
+//   2. below it, find the pairs of events within reach (multitau_pairs-inl.hpp);
 //   3. from it up, scatter into an array of blocks and take every lag as a dot product of the array
 //      with itself shifted, halving the array from level to level.
 // All integers; an array element never exceeds what a 16-bit product sum can hold, else 64 bits.
@@ -18,6 +17,7 @@
 #include "kernels/lag_ladder.hpp"
 #include "kernels/lag_sums.hpp"
 #include "kernels/multitau_core.hpp"
+#include "kernels/multitau_pairs-inl.hpp"
 #include "kernels/multitau_scratch.hpp"
 
 #include <hwy/highway.h>
@@ -36,163 +36,73 @@ namespace core = multitau_core;
 constexpr std::int64_t pad = 256;  // zeros behind an array: 8 blocks and a vector of any width
 constexpr std::int64_t largest_short = 23170;  // 2 * x^2 fits 32 bits
 constexpr std::uint64_t short_total = 32767;   // no sum over a pixel can exceed 16 bits
-constexpr std::size_t all_pairs_below = 8;
-
-/// Byte k of row m: index of the k-th set bit of m.
-struct BitIndices {
-    std::uint64_t of[256];
-    constexpr BitIndices() : of{} {
-        for (unsigned m = 0; m < 256; ++m) {
-            int at = 0;
-            for (std::uint64_t bit = 0; bit < 8; ++bit) {
-                if ((m >> bit & 1U) != 0) of[m] |= bit << 8 * at++;
-            }
-        }
-    }
-};
-inline constexpr BitIndices bit_indices;
-
-/// Appends i + (index of every set lane of `near`) at `hit`; returns their number. May write a
-/// whole vector. The library's own CompressStore builds its table anew in each call where the
-/// instruction set has no compression (seen with GCC 12 and AVX2).
-template <class D, class Mask>
-HWY_INLINE std::size_t append_set(D d, Mask near, std::uint32_t i, std::uint32_t* hit) {
-#if HWY_TARGET == HWY_AVX2
-    alignas(8) std::uint8_t bits[8];
-    hn::StoreMaskBits(d, near, bits);
-    const hn::Rebind<std::uint8_t, D> d8;
-    const auto indices = hn::PromoteTo(
-        d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(&bit_indices.of[bits[0]])));
-    hn::StoreU(hn::Add(indices, hn::Set(d, i)), d, hit);
-    return static_cast<std::size_t>(__builtin_popcount(bits[0]));
+/// sum += products of 16-bit lanes, two in each 32-bit lane.
+template <class D32, class V16, class V32>
+HWY_INLINE V32 add_products(D32 d32, V16 x, V16 y, V32 sum) {
+#if HWY_ARCH_X86
+    V32 unused = hn::Zero(d32);
+    return hn::ReorderWidenMulAccumulate(d32, x, y, sum, unused);
 #else
-    return hn::CompressStore(hn::Add(hn::Iota(d, 0), hn::Set(d, i)), near, d, hit);
+    // Elsewhere even and odd products go to two sums.
+    const auto wide_x = hn::BitCast(d32, x), wide_y = hn::BitCast(d32, y);
+    const auto low = [](V32 v) HWY_ATTR { return hn::ShiftRight<16>(hn::ShiftLeft<16>(v)); };
+    const auto odd = hn::Mul(hn::ShiftRight<16>(wide_x), hn::ShiftRight<16>(wide_y));
+    return hn::Add(sum, hn::Add(hn::Mul(low(wide_x), low(wide_y)), odd));
 #endif
 }
 
-/// Calls visit(i) for every i with t[i + m] - t[i] < reach; returns their number.
-template <class Visit>
-HWY_INLINE std::size_t visit_neighbours(const std::uint32_t* HWY_RESTRICT t,
-                                        std::size_t n,
-                                        std::size_t m,
-                                        std::uint32_t reach,
-                                        std::uint32_t* HWY_RESTRICT hit,
-                                        const Visit& visit) {
-    const hn::ScalableTag<std::uint32_t> d;
-    const std::size_t lanes = hn::Lanes(d);
-    const auto limit = hn::Set(d, reach);
-    std::size_t n_hits = 0;
-    std::size_t i = 0;
-    for (; i + m + lanes <= n; i += lanes) {
-        const auto distance = hn::Sub(hn::LoadU(d, t + i + m), hn::LoadU(d, t + i));
-        n_hits +=
-            append_set(d, hn::Lt(distance, limit), static_cast<std::uint32_t>(i), hit + n_hits);
-    }
-    for (; i + m < n; ++i) {
-        hit[n_hits] = static_cast<std::uint32_t>(i);
-        n_hits += t[i + m] - t[i] < reach;
-    }
-    for (std::size_t h = 0; h < n_hits; ++h)
-        visit(hit[h]);
-    return n_hits;
-}
-
-/// Products of all pairs within reach into slot_sums[level + 1][blocks apart]. Pairs with an event
-/// at or after `n_whole` are checked against the end of each level. False if the pairs are far more
-/// than the mean density promised (bursts): the caller then starts dense at a lower level.
-template <class Value, class Sum>
-HWY_INLINE bool pair_products(const std::uint32_t* HWY_RESTRICT t,
-                              const Value* HWY_RESTRICT v,
-                              std::size_t n,
-                              std::size_t n_whole,
-                              int dense_level,
-                              const LagLadder& ladder,
-                              RawVector<std::uint32_t>& hits,
-                              Sum* HWY_RESTRICT slot_sums) {
-    std::fill(slot_sums, slot_sums + (dense_level + 2) * slots_per_level, Sum{0});
-    const auto reach = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(core::pair_reach(dense_level), 0xFFFFFFFFU));
-    const hn::ScalableTag<std::uint32_t> d;
-    if (hits.size() < n + hn::Lanes(d)) hits.resize(2 * n + hn::Lanes(d));
-    constexpr std::size_t many_passes = 16;
-    std::size_t budget = 8 * n + 64;
-    for (std::size_t m = 1; m < n_whole; ++m) {
-        const std::size_t found =
-            visit_neighbours(t, n_whole, m, reach, hits.data(), [&](std::uint32_t i) HWY_ATTR {
-                const Sum product = static_cast<Sum>(v[i]) * static_cast<Sum>(v[i + m]);
-                const core::PairSlots s = core::pair_slots(t[i], t[i + m]);
-                slot_sums[(s.level_a + 1) * slots_per_level + s.blocks_a] += product;
-                slot_sums[(s.level_b + 1) * slots_per_level + s.blocks_b] += product;
-            });
-        if (found == 0) break;
-        if (m >= many_passes && n > all_pairs_below && found > n / 8) return false;
-    }
-    for (std::size_t j = n_whole; j < n; ++j) {
-        for (std::size_t i = j; i-- > 0 && t[j] - t[i] < reach;) {
-            if (budget-- == 0 && n > all_pairs_below) return false;
-            const Sum product = static_cast<Sum>(v[i]) * static_cast<Sum>(v[j]);
-            const core::PairSlots s = core::pair_slots(t[i], t[j]);
-            if (t[j] >> s.level_a < ladder.n_blocks(s.level_a)) {
-                slot_sums[(s.level_a + 1) * slots_per_level + s.blocks_a] += product;
-            }
-            if (s.level_b >= 0 && t[j] >> s.level_b < ladder.n_blocks(s.level_b)) {
-                slot_sums[(s.level_b + 1) * slots_per_level + s.blocks_b] += product;
-            }
-        }
-    }
-    return true;
+/// Sum of lanes none of which is negative; `small`: it fits 31 bits.
+template <class D32, class V32>
+HWY_INLINE std::uint64_t sum_lanes(D32 d32, V32 sum, bool small) {
+    if (small) return static_cast<std::uint32_t>(hn::GetLane(hn::SumOfLanes(d32, sum)));
+    const hn::Repartition<std::uint64_t, D32> d64;
+    const auto pairs = hn::BitCast(d64, sum);
+    const auto low = hn::And(pairs, hn::Set(d64, 0xFFFFFFFFU));
+    return hn::GetLane(hn::SumOfLanes(d64, hn::Add(low, hn::ShiftRight<32>(pairs))));
 }
 
 /// Dot products of an array with itself shifted by x0, ..., x0 + N - 1; `b` is zero behind its end.
-/// 32-bit lanes are emptied into 64 bits every `steps` vectors.
+/// 32-bit lanes are emptied into 64 bits every `steps` vectors; `small`: none of the dot products
+/// reaches 2^31.
 template <int N>
 HWY_INLINE void dots(const std::int16_t* HWY_RESTRICT b,
                      std::int64_t n,
                      int x0,
                      std::int64_t steps,
+                     bool small,
                      std::uint64_t* HWY_RESTRICT out) {
     const hn::ScalableTag<std::int16_t> d16;
     const hn::Repartition<std::int32_t, decltype(d16)> d32;
     using V32 = hn::Vec<decltype(d32)>;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d16));
-    const auto lanes32 = hn::Lanes(d32);
     for (int k = 0; k < N; ++k)
         out[k] = 0;
     for (std::int64_t i = 0; i < n;) {
         const std::int64_t end = steps >= (n - i) / lanes + 1 ? n : i + steps * lanes;
         V32 a0 = hn::Zero(d32), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-        V32 other = a0;  // the second sum of targets that split even and odd products
         for (; i < end; i += lanes) {
             const auto x = hn::LoadU(d16, b + i);
             const std::int16_t* y = b + i + x0;
-            a0 = hn::ReorderWidenMulAccumulate(d32, x, hn::LoadU(d16, y), a0, other);
-            a1 = hn::ReorderWidenMulAccumulate(d32, x, hn::LoadU(d16, y + 1), a1, other);
-            a2 = hn::ReorderWidenMulAccumulate(d32, x, hn::LoadU(d16, y + 2), a2, other);
-            a3 = hn::ReorderWidenMulAccumulate(d32, x, hn::LoadU(d16, y + 3), a3, other);
+            a0 = add_products(d32, x, hn::LoadU(d16, y), a0);
+            a1 = add_products(d32, x, hn::LoadU(d16, y + 1), a1);
+            a2 = add_products(d32, x, hn::LoadU(d16, y + 2), a2);
+            a3 = add_products(d32, x, hn::LoadU(d16, y + 3), a3);
             if constexpr (N == 8) {
-                a4 = hn::ReorderWidenMulAccumulate(d32, x, hn::LoadU(d16, y + 4), a4, other);
-                a5 = hn::ReorderWidenMulAccumulate(d32, x, hn::LoadU(d16, y + 5), a5, other);
-                a6 = hn::ReorderWidenMulAccumulate(d32, x, hn::LoadU(d16, y + 6), a6, other);
-                a7 = hn::ReorderWidenMulAccumulate(d32, x, hn::LoadU(d16, y + 7), a7, other);
+                a4 = add_products(d32, x, hn::LoadU(d16, y + 4), a4);
+                a5 = add_products(d32, x, hn::LoadU(d16, y + 5), a5);
+                a6 = add_products(d32, x, hn::LoadU(d16, y + 6), a6);
+                a7 = add_products(d32, x, hn::LoadU(d16, y + 7), a7);
             }
         }
-        alignas(64) std::int32_t lane[64];
-        const auto empty = [&](V32 sum, int k) HWY_ATTR {
-            hn::StoreU(sum, d32, lane);
-            std::int64_t total = 0;
-            for (std::size_t j = 0; j < lanes32; ++j)
-                total += lane[j];
-            out[k] += static_cast<std::uint64_t>(total);
-        };
-        empty(a0, 0);
-        empty(a1, 1);
-        empty(a2, 2);
-        empty(a3, 3);
+        out[0] += sum_lanes(d32, a0, small);
+        out[1] += sum_lanes(d32, a1, small);
+        out[2] += sum_lanes(d32, a2, small);
+        out[3] += sum_lanes(d32, a3, small);
         if constexpr (N == 8) {
-            empty(a4, 4);
-            empty(a5, 5);
-            empty(a6, 6);
-            empty(a7, 7);
+            out[4] += sum_lanes(d32, a4, small);
+            out[5] += sum_lanes(d32, a5, small);
+            out[6] += sum_lanes(d32, a6, small);
+            out[7] += sum_lanes(d32, a7, small);
         }
     }
 }
@@ -292,10 +202,10 @@ HWY_INLINE void short_levels(std::int16_t* b,
         const int lag = core::first_lag(level);
         if (level == 0) {
             std::uint64_t sums[8];
-            dots<8>(b, n, 1, steps, sums);
+            dots<8>(b, n, 1, steps, small, sums);
             std::copy(sums, sums + core::lags_in_level(0, n_lags), out.G2);
         } else {
-            dots<4>(b, n, 5, steps, out.G2 + lag);
+            dots<4>(b, n, 5, steps, small, out.G2 + lag);
         }
         edges(b, n, level, n_lags, out);
         if (level + 1 == ladder.n_levels) return;
@@ -405,7 +315,7 @@ inline void correlate_events(const std::uint32_t* t,
                                                       whole_events(t, n, level, ladder),
                                                       level,
                                                       ladder,
-                                                      scratch.hit,
+                                                      scratch,
                                                       scratch.slot_sums)) {
         level = std::max(0, level - 2);
     }
@@ -418,9 +328,7 @@ inline void correlate_events(const std::uint32_t* t,
     for (std::size_t i = n; i-- > 0 && t[i] >> level >= n_blocks;)
         inside -= c[i];
     if (total <= short_total) {
-        const auto size = static_cast<std::size_t>(n_blocks + pad);
-        if (scratch.blocks.size() < size) scratch.blocks.resize(size);
-        std::int16_t* b = scratch.blocks.data();
+        std::int16_t* b = scratch.blocks.of(static_cast<std::size_t>(n_blocks + pad));
         std::fill(b, b + n_blocks + pad, std::int16_t{0});
         // Events behind the last whole block fall into the padding, which is cleared again.
         for (std::size_t i = 0; i < n; ++i) {
@@ -441,13 +349,11 @@ inline void correlate_events(const std::uint32_t* t,
         wide_levels(b, n_blocks, level, inside, ladder, out);
         return;
     }
-    scratch.blocks.resize(
-        std::max(scratch.blocks.size(), static_cast<std::size_t>(n_blocks + pad)));
+    std::int16_t* narrow = scratch.blocks.of(static_cast<std::size_t>(n_blocks + pad));
     for (std::int64_t j = 0; j < n_blocks; ++j)
-        scratch.blocks[j] = static_cast<std::int16_t>(b[j]);
-    std::fill_n(scratch.blocks.begin() + n_blocks, pad, std::int16_t{0});
-    short_levels(
-        scratch.blocks.data(), n_blocks, level, largest, inside, ladder, scratch.wide_blocks, out);
+        narrow[j] = static_cast<std::int16_t>(b[j]);
+    std::fill_n(narrow + n_blocks, pad, std::int16_t{0});
+    short_levels(narrow, n_blocks, level, largest, inside, ladder, scratch.wide_blocks, out);
 }
 
 /// Correlates one pixel's samples row[0 .. T-1] of 8, 16 or 32 bits.
@@ -470,9 +376,7 @@ HWY_INLINE void correlate_row(const Sample* HWY_RESTRICT row,
         wide_levels(scratch.wide_blocks.data(), n, 0, total, ladder, out);
         return;
     }
-    const auto size = static_cast<std::size_t>(n + pad);
-    if (scratch.blocks.size() < size) scratch.blocks.resize(size);
-    std::int16_t* HWY_RESTRICT b = scratch.blocks.data();
+    std::int16_t* HWY_RESTRICT b = scratch.blocks.of(static_cast<std::size_t>(n + pad));
     for (std::int64_t i = 0; i < n; ++i)
         b[i] = static_cast<std::int16_t>(row[i]);
     std::fill(b + n, b + n + pad, std::int16_t{0});

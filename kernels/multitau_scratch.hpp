@@ -12,12 +12,27 @@ namespace xpcs {
 /// Pair sums per level are collected by blocks apart, 0..16, of which 1..8 or 5..8 are lags.
 constexpr int slots_per_level = 32;
 
+/// A buffer that grows, whose rows begin with a cache line: a vector read from a multiple of its
+/// size never lies in two lines.
+template <class T>
+class BlockRow {
+  public:
+    T* of(std::size_t n) {
+        constexpr std::size_t line = 64 / sizeof(T);
+        if (buffer_.size() < n + line) buffer_.resize(n + n / 4 + line);
+        const auto past = reinterpret_cast<std::uintptr_t>(buffer_.data()) % 64 / sizeof(T);
+        return buffer_.data() + (line - past) % line;
+    }
+
+  private:
+    RawVector<T> buffer_;
+};
+
 struct PixelScratch {
-    RawVector<std::int16_t> blocks;
+    BlockRow<std::int16_t> blocks;
     RawVector<std::uint64_t> wide_blocks;
-    RawVector<double> real_blocks;
-    RawVector<double> prefix;
-    RawVector<std::uint32_t> hit;
+    BlockRow<double> real_blocks;
+    RawVector<std::uint32_t> first, second;  ///< collected pairs of events
     std::uint64_t slot_sums[(LagLadder::max_levels + 2) * slots_per_level];
     double slot_sums_real[(LagLadder::max_levels + 2) * slots_per_level];
 };

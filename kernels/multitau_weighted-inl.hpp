@@ -20,42 +20,49 @@ namespace xpcs::HWY_NAMESPACE {
 /// Frames left out, per level: [level][block] number of frames that take part, or empty if all do.
 using FramesTaken = std::vector<std::vector<std::uint32_t>>;
 
-/// out[k] = sum_j b[j] b[j + x0 + k] for k < N; `b` is zero behind its end.
-template <int N>
-HWY_INLINE void
-dots(const double* HWY_RESTRICT b, std::int64_t n, int x0, double* HWY_RESTRICT out) {
-    const hn::ScalableTag<double> d;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0;
-    for (int k = 0; k < N; k += 4) {
-        a0 = a1 = a2 = a3 = hn::Zero(d);
-        for (std::int64_t i = 0; i < n; i += lanes) {
-            const auto x = hn::LoadU(d, b + i);
-            const double* y = b + i + x0 + k;
-            a0 = hn::MulAdd(x, hn::LoadU(d, y), a0);
-            a1 = hn::MulAdd(x, hn::LoadU(d, y + 1), a1);
-            a2 = hn::MulAdd(x, hn::LoadU(d, y + 2), a2);
-            a3 = hn::MulAdd(x, hn::LoadU(d, y + 3), a3);
-        }
-        out[k] = hn::GetLane(hn::SumOfLanes(d, a0));
-        out[k + 1] = hn::GetLane(hn::SumOfLanes(d, a1));
-        out[k + 2] = hn::GetLane(hn::SumOfLanes(d, a2));
-        out[k + 3] = hn::GetLane(hn::SumOfLanes(d, a3));
-    }
-}
+/// A window that holds less than this part of a pixel is added up by itself: what is left when the
+/// rest is subtracted from the whole would be rounded too much, and never exactly 0.
+constexpr double small_part = 1.0 / 1024;
 
-/// In place: b[j] = b[2j] + b[2j+1] for j < n / 2, zeros behind.
-HWY_INLINE std::int64_t halve(double* b, std::int64_t n) {
+/// out[k] = sum_j b[j] b[j + x0 + k] for k < N, where `b` is zero behind its end. Then, in place,
+/// b[j] = b[2j] + b[2j+1] for j < n / 2, zeros behind. Returns n / 2.
+template <int N>
+HWY_INLINE std::int64_t
+dots_and_halve(double* b, std::int64_t n, int x0, double* HWY_RESTRICT out) {
     const hn::ScalableTag<double> d;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    const std::int64_t m = n / 2;
-    std::int64_t j = 0;
-    for (; j + lanes <= m; j += lanes) {
-        const auto low = hn::LoadU(d, b + 2 * j), high = hn::LoadU(d, b + 2 * j + lanes);
-        hn::StoreU(hn::Add(hn::ConcatEven(d, high, low), hn::ConcatOdd(d, high, low)), d, b + j);
+    auto a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    const auto add = [&](auto x, const double* y) HWY_ATTR {
+        a0 = hn::MulAdd(x, hn::LoadU(d, y), a0);
+        a1 = hn::MulAdd(x, hn::LoadU(d, y + 1), a1);
+        a2 = hn::MulAdd(x, hn::LoadU(d, y + 2), a2);
+        a3 = hn::MulAdd(x, hn::LoadU(d, y + 3), a3);
+        if constexpr (N == 8) {
+            a4 = hn::MulAdd(x, hn::LoadU(d, y + 4), a4);
+            a5 = hn::MulAdd(x, hn::LoadU(d, y + 5), a5);
+            a6 = hn::MulAdd(x, hn::LoadU(d, y + 6), a6);
+            a7 = hn::MulAdd(x, hn::LoadU(d, y + 7), a7);
+        }
+    };
+    for (std::int64_t i = 0; i < n; i += 2 * lanes) {
+        const auto low = hn::LoadU(d, b + i), high = hn::LoadU(d, b + i + lanes);
+        add(low, b + i + x0);
+        add(high, b + i + lanes + x0);
+        const auto sum = hn::Add(hn::ConcatEven(d, high, low), hn::ConcatOdd(d, high, low));
+        hn::StoreU(sum, d, b + i / 2);  // what is read later lies behind
     }
-    for (; j < m; ++j)
-        b[j] = b[2 * j] + b[2 * j + 1];
+    const auto total = [&](auto sum) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(d, sum)); };
+    out[0] = total(a0);
+    out[1] = total(a1);
+    out[2] = total(a2);
+    out[3] = total(a3);
+    if constexpr (N == 8) {
+        out[4] = total(a4);
+        out[5] = total(a5);
+        out[6] = total(a6);
+        out[7] = total(a7);
+    }
+    const std::int64_t m = n / 2;
     std::fill(b + m, b + m + std::min<std::int64_t>(m + 1, pad), 0.0);
     return m;
 }
@@ -103,93 +110,102 @@ HWY_INLINE double sum_blocks(const double* HWY_RESTRICT b, std::int64_t n) {
     return sum;
 }
 
-/// past and future of the lags of one level from its n blocks: the shortest windows, then block by
-/// block to longer ones. Nothing is subtracted, so a window without photons is exactly 0.
-HWY_INLINE void
-edge_windows(const double* b, std::int64_t n, int level, int n_lags, WeightedLagSums& out) {
+/// past and future of the lags of one level from its n blocks, whose sum is `inside`; `whole` is
+/// that of the pixel.
+HWY_INLINE void edge_windows(const double* b,
+                             std::int64_t n,
+                             int level,
+                             int n_lags,
+                             double inside,
+                             double whole,
+                             WeightedLagSums& out) {
     const int first = core::first_lag(level), x0 = core::first_blocks(level);
-    const int last = x0 + core::lags_in_level(level, n_lags) - 1;  // blocks of the longest lag, < n
-    double past, future;
-    if (n >= 2 * last) {
-        const double middle = sum_blocks(b + last, n - 2 * last);
-        past = sum_blocks(b, last) + middle;
-        future = middle + sum_blocks(b + n - last, last);
-    } else {
-        past = sum_blocks(b, n - last);
-        future = sum_blocks(b + last, n - last);
-    }
-    for (int x = last;; --x) {
+    const int n_x = core::lags_in_level(level, n_lags);
+    double head = 0, tail = 0;
+    for (int x = 1; x < x0 + n_x; ++x) {
+        head += b[x - 1];
+        tail += b[n - x];
+        if (x < x0) continue;
+        double past = inside - tail, future = inside - head;
+        if (past < small_part * whole) past = sum_blocks(b, n - x);
+        if (future < small_part * whole) future = sum_blocks(b + x, n - x);
         out.past[first + x - x0] = past;
         out.future[first + x - x0] = future;
-        if (x == x0) return;
-        past += b[n - x];
-        future += b[x - 1];
     }
 }
 
-/// Levels `level` and up from an array of n blocks with `pad` zeros behind.
+/// The same where frames are left out.
+HWY_INLINE void gapped_edges(const double* b,
+                             std::int64_t n,
+                             int level,
+                             int n_lags,
+                             const FramesTaken& taken,
+                             WeightedLagSums& out) {
+    const int first = core::first_lag(level), x0 = core::first_blocks(level);
+    const double share = 1.0 / static_cast<double>(std::int64_t{1} << level);
+    for (int k = 0; k < core::lags_in_level(level, n_lags); ++k) {
+        double past = 0, future = 0;
+        gapped_sums(b, taken[static_cast<std::size_t>(level)].data(), n, x0 + k, past, future);
+        out.past[first + k] = past * share;
+        out.future[first + k] = future * share;
+    }
+}
+
+/// Levels `level` and up from an array of n blocks with `pad` zeros behind; `whole` is the sum of
+/// the pixel.
 HWY_INLINE void real_levels(double* b,
                             std::int64_t n,
                             int level,
+                            double whole,
                             const LagLadder& ladder,
                             const FramesTaken& taken,
                             WeightedLagSums& out) {
+    const int n_lags = ladder.n_lags();
+    double inside = sum_blocks(b, n);
     for (; level < ladder.n_levels; ++level) {
-        const int n_x = core::lags_in_level(level, ladder.n_lags());
-        const int first = core::first_lag(level);
-        double sums[8];
-        if (level == 0) {
-            dots<8>(b, n, 1, sums);
+        if (taken.empty()) {
+            edge_windows(b, n, level, n_lags, inside, whole, out);
         } else {
-            dots<4>(b, n, 5, sums);
+            gapped_edges(b, n, level, n_lags, taken, out);
         }
-        std::copy(sums, sums + n_x, out.G2 + first);
-        if (taken.empty()) edge_windows(b, n, level, ladder.n_lags(), out);
-        for (int k = 0; !taken.empty() && k < n_x; ++k) {
-            double past = 0, future = 0;
-            gapped_sums(b,
-                        taken[static_cast<std::size_t>(level)].data(),
-                        n,
-                        core::first_blocks(level) + k,
-                        past,
-                        future);
-            const double share = 1.0 / static_cast<double>(std::int64_t{1} << level);
-            out.past[first + k] = past * share;
-            out.future[first + k] = future * share;
-        }
-        n = halve(b, n);
+        if (n % 2 == 1) inside -= b[n - 1];
+        double sums[8];
+        n = level == 0 ? dots_and_halve<8>(b, n, 1, sums) : dots_and_halve<4>(b, n, 5, sums);
+        std::copy(sums, sums + core::lags_in_level(level, n_lags), out.G2 + core::first_lag(level));
     }
 }
 
-/// past and future of the lags before `end_lag` from running sums over the events: both ends of
-/// both windows only move one way, so each is found by a walk along the series.
+HWY_INLINE double sum_events(const double* HWY_RESTRICT v, std::size_t first, std::size_t end) {
+    return first < end ? sum_blocks(v + first, static_cast<std::int64_t>(end - first)) : 0.0;
+}
+
+/// past and future of the lags before `end_lag`: the whole without what lies outside of the window,
+/// of which both ends only move one way.
 inline void weighted_windows(const std::uint32_t* t,
                              const double* v,
                              std::size_t n,
+                             double whole,
                              const LagLadder& ladder,
                              int end_lag,
-                             PixelScratch& scratch,
                              WeightedLagSums& out) {
-    if (end_lag == 0) return;
-    scratch.prefix.resize(std::max(scratch.prefix.size(), n + 1));
-    double* sum = scratch.prefix.data();
-    sum[0] = 0;
-    for (std::size_t i = 0; i < n; ++i)
-        sum[i + 1] = sum[i] + v[i];
     std::size_t past_end = n, first = 0, end = n;
+    double tail = 0, head = 0, beyond = 0;
     for (int i = 0; i < end_lag; ++i) {
         const Lag& lag = ladder.lags[static_cast<std::size_t>(i)];
         const std::int64_t n_blocks = ladder.n_blocks(lag.level);
         const std::int64_t window = (n_blocks - lag.blocks) << lag.level;
-        const std::int64_t whole = n_blocks << lag.level;
+        const std::int64_t inside = n_blocks << lag.level;
         while (past_end > 0 && t[past_end - 1] >= window)
-            --past_end;
-        while (end > 0 && t[end - 1] >= whole)
-            --end;
+            tail += v[--past_end];
+        while (end > 0 && t[end - 1] >= inside)
+            beyond += v[--end];
         while (first < n && t[first] < lag.frames)
-            ++first;
-        out.past[i] = sum[past_end];
-        out.future[i] = first < end ? sum[end] - sum[first] : 0.0;
+            head += v[first++];
+        double past = whole - tail, future = whole - head - beyond;
+        if (past < small_part * whole) past = sum_events(v, 0, past_end);
+        if (future < small_part * whole) future = sum_events(v, first, end);
+        out.past[i] = past;
+        out.future[i] = future;
     }
 }
 
@@ -239,14 +255,15 @@ inline void correlate_events_weighted(const std::uint32_t* t,
                                                whole_events(t, n, level, ladder),
                                                level,
                                                ladder,
-                                               scratch.hit,
+                                               scratch,
                                                scratch.slot_sums_real)) {
         level = std::max(0, level - 2);
     }
     take_slots(scratch.slot_sums_real, level, ladder.n_lags(), out.G2);
     const int end_lag = std::min(ladder.n_lags(), level == 0 ? 0 : core::first_lag(level));
+    const double whole = sum_blocks(v, static_cast<std::int64_t>(n));
     if (taken.empty()) {
-        weighted_windows(t, v, n, ladder, end_lag, scratch, out);
+        weighted_windows(t, v, n, whole, ladder, end_lag, out);
     } else {
         gapped_windows(t, v, n, ladder, taken, end_lag, out);
     }
@@ -254,13 +271,12 @@ inline void correlate_events_weighted(const std::uint32_t* t,
 
     const std::int64_t n_blocks = ladder.n_blocks(level);
     const auto size = static_cast<std::size_t>(n_blocks + pad);
-    scratch.real_blocks.resize(std::max(scratch.real_blocks.size(), size));
-    double* b = scratch.real_blocks.data();
+    double* b = scratch.real_blocks.of(size);
     std::fill(b, b + size, 0.0);
     for (std::size_t i = 0; i < n; ++i)
         b[t[i] >> level] += v[i];
     b[n_blocks] = 0;
-    real_levels(b, n_blocks, level, ladder, taken, out);
+    real_levels(b, n_blocks, level, whole, ladder, taken, out);
 }
 
 /// Correlates one pixel's samples row[0 .. T-1] of 8, 16 or 32 bits times weight[0 .. T-1].
@@ -272,13 +288,11 @@ HWY_INLINE void correlate_row_weighted(const Sample* HWY_RESTRICT row,
                                        PixelScratch& scratch,
                                        WeightedLagSums& out) {
     const std::int64_t n = ladder.n_frames;
-    const auto size = static_cast<std::size_t>(n + pad);
-    scratch.real_blocks.resize(std::max(scratch.real_blocks.size(), size));
-    double* HWY_RESTRICT b = scratch.real_blocks.data();
+    double* HWY_RESTRICT b = scratch.real_blocks.of(static_cast<std::size_t>(n + pad));
     for (std::int64_t t = 0; t < n; ++t)
         b[t] = row[t] * weight[t];
     std::fill(b + n, b + n + pad, 0.0);
-    real_levels(b, n, 0, ladder, taken, out);
+    real_levels(b, n, 0, sum_blocks(b, n), ladder, taken, out);
 }
 
 }  // namespace xpcs::HWY_NAMESPACE

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every instruction set that this machine has gives what the best one gives.
+#include "kernels/multitau.hpp"
+#include "kernels/twotime.hpp"
+
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "series_fixture.hpp"
+#include "twins.hpp"
+
+namespace xpcs::test {
+namespace {
+
+/// The program uses this instruction set alone for as long as the object lives.
+class Only {
+  public:
+    explicit Only(std::int64_t target) { use(target); }
+    ~Only() { use(0); }
+    Only(const Only&) = delete;
+    Only& operator=(const Only&) = delete;
+
+  private:
+    static void use(std::int64_t targets) {
+        hwy::SetSupportedTargetsForTest(targets);
+        hwy::GetChosenTarget().DeInit();  // chosen anew at the next call
+    }
+};
+
+/// Calls visit(name) once for each instruction set that this file was compiled to know.
+template <class Visit>
+void each_instruction_set(const Visit& visit) {
+    std::int64_t left = hwy::SupportedTargets() & HWY_TARGETS;
+    ASSERT_NE(left, 0);
+    for (; left != 0; left &= left - 1) {
+        const std::int64_t target = left & -left;
+        const Only only(target);
+        visit(std::string(hwy::TargetName(target)));
+    }
+}
+
+FrameWeights slow_weights(std::int64_t n_frames) {
+    FrameWeights weights;
+    for (std::int64_t t = 0; t < n_frames; ++t)
+        weights.weight.push_back(0.8 + 1e-4 * static_cast<double>(t % 3001));
+    return weights;
+}
+
+/// Some pixels with few events, some with many, one that fires in nearly every frame.
+reference::Run mixed_run(std::int64_t n_frames) {
+    reference::Run run = poisson_run(n_frames, 700, 0.01, 31, 50);
+    std::mt19937_64 random(32);
+    std::poisson_distribution<int> counts(2.5);
+    for (std::int64_t t = 0; t < n_frames; ++t) {
+        at(run, t, 3) = counts(random);
+        at(run, t, 600) = 200 + static_cast<double>(random() % 100);
+        at(run, t, 601) = static_cast<double>(random() % 60000);
+    }
+    return run;
+}
+
+TEST(InstructionSets, MultitauOfEvents) {
+    const reference::Run run = mixed_run(3000);
+    const Partition partition = partition_of(run);
+    const FrameWeights weights = slow_weights(run.n_frames);
+    for (const FrameWeights* w : {static_cast<const FrameWeights*>(nullptr), &weights}) {
+        MultitauRequest request = request_for(run.n_frames);
+        request.weights = w;
+        const auto correlate = [&] {
+            return cpu::multitau(sparse_series(run, partition, {}, 4099), request);
+        };
+        const MultitauSums best = correlate();
+        each_instruction_set([&](const std::string& name) {
+            expect_equal_sums(best, correlate(), name + (w != nullptr ? ", weights" : ""));
+        });
+    }
+}
+
+TEST(InstructionSets, MultitauOfRows) {
+    const reference::Run run = mixed_run(701);
+    const Partition partition = partition_of(run);
+    const FrameWeights weights = slow_weights(run.n_frames);
+    for (const FrameWeights* w : {static_cast<const FrameWeights*>(nullptr), &weights}) {
+        MultitauRequest request = request_for(run.n_frames);
+        request.weights = w;
+        const auto narrow = [&] {
+            return cpu::multitau(dense_series<std::uint16_t>(run, partition, false), request);
+        };
+        const auto wide = [&] {
+            return cpu::multitau(dense_series<std::uint32_t>(run, partition, false), request);
+        };
+        const MultitauSums best = narrow();
+        each_instruction_set([&](const std::string& name) {
+            expect_equal_sums(best, narrow(), name + ", 16 bits");
+            expect_equal_sums(best, wide(), name + ", 32 bits");
+        });
+    }
+}
+
+TEST(InstructionSets, TwotimeMaps) {
+    const reference::Run run = mixed_run(400);
+    const Partition partition = partition_of(run);
+    for (const TwotimeEngine engine : {TwotimeEngine::sparse, TwotimeEngine::dense}) {
+        const auto diagonals = [&] {
+            TwotimeRequest request;
+            request.frames.n_frames = run.n_frames;
+            request.engine = engine;
+            return cpu::twotime(sparse_series(run, partition), 6, request).g2;
+        };
+        const std::vector<double> best = diagonals();
+        each_instruction_set([&](const std::string& name) {
+            const std::vector<double> found = diagonals();
+            ASSERT_EQ(found.size(), best.size());
+            for (std::size_t k = 0; k < best.size(); ++k)
+                ASSERT_NEAR(found[k], best[k], 1e-6 * best[k]) << name << ", diagonal " << k;
+        });
+    }
+}
+
+}  // namespace
+}  // namespace xpcs::test

@@ -11,6 +11,13 @@
 
 namespace xpcs::jobgen {
 
+JobState::JobState() = default;
+JobState::~JobState() = default;
+JobState::JobState(const JobState& other) = default;
+JobState::JobState(JobState&& other) noexcept = default;
+JobState& JobState::operator=(const JobState& other) = default;
+JobState& JobState::operator=(JobState&& other) noexcept = default;
+
 std::string to_string(Phase phase) {
     switch (phase) {
     case Phase::unknown:

@@ -22,6 +22,13 @@ struct JobState {
     std::string run_dir;                                     ///< if the scheduler tells
     std::vector<std::pair<std::string, JobState>> elements;  ///< of an array, by id
 
+    JobState();  // these are defined where the type is complete, which clang 14 asks for
+    ~JobState();
+    JobState(const JobState& other);
+    JobState(JobState&& other) noexcept;
+    JobState& operator=(const JobState& other);
+    JobState& operator=(JobState&& other) noexcept;
+
     bool active() const {
         return phase == Phase::queued || phase == Phase::held || phase == Phase::running;
     }

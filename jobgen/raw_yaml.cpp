@@ -22,6 +22,13 @@ void refuse(const Place& place, const std::string& message) {
     throw Error(ExitCode::config, to_string(place) + ": " + message);
 }
 
+Raw::Raw() = default;
+Raw::~Raw() = default;
+Raw::Raw(const Raw& other) = default;
+Raw::Raw(Raw&& other) noexcept = default;
+Raw& Raw::operator=(const Raw& other) = default;
+Raw& Raw::operator=(Raw&& other) noexcept = default;
+
 const Raw* Raw::find(const std::string& key) const {
     for (const auto& [name, value] : members) {
         if (name == key) {

@@ -25,6 +25,15 @@ struct Raw {
     std::vector<std::pair<std::string, Raw>> members;
     Place place;
 
+    // Declared here and defined where Raw is complete: clang 14 wants that of a type whose list of
+    // members is a list of itself.
+    Raw();
+    ~Raw();
+    Raw(const Raw& other);
+    Raw(Raw&& other) noexcept;
+    Raw& operator=(const Raw& other);
+    Raw& operator=(Raw&& other) noexcept;
+
     const Raw* find(const std::string& key) const;
     Raw* find(const std::string& key);
 };

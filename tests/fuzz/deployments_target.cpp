@@ -17,8 +17,9 @@ void one_input(Bytes input) {
                   : jobgen::load_site_texts(
                         {{"built-in", jobgen::built_in_deployments()}, {"site.yaml", text}});
         jobgen::list_text(site);
-        for (const auto& [name, deployment] : site.deployments) {
-            tolerate([&] { jobgen::show_text(site, name); });
+        for (const auto& entry : site.deployments) {
+            const auto& deployment = entry.second;
+            tolerate([&] { jobgen::show_text(site, entry.first); });
             tolerate([&] { jobgen::expand(deployment.staging_dir, deployment, "someone"); });
         }
     });

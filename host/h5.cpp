@@ -5,6 +5,7 @@
 #include "host/errors.hpp"
 #include "host/h5_check.hpp"
 #include "host/h5_links.hpp"
+#include "host/h5_plain_driver.hpp"
 #include "host/log.hpp"
 #include "host/lzf_filter.hpp"
 #include "host/text.hpp"
@@ -125,6 +126,7 @@ File open_file(const std::string& path, bool swmr) {
     require_readable_file(path);
     const auto held = lock();
     const PropertyList access = access_list(H5F_CLOSE_WEAK);
+    read_plainly(access.id());
     const unsigned flags = H5F_ACC_RDONLY | (swmr ? H5F_ACC_SWMR_READ : 0U);
     File file(H5Fopen(path.c_str(), flags, access.id()));
     if (!file) {

@@ -62,6 +62,14 @@ class HostileHdf5 : public ::testing::Test {
         return open_frame_source(path, {})->info().n_frames;
     }
 
+    /// What fuzzing found; three bytes choose options there.
+    static void write_found(const std::string& name, const std::string& path) {
+        std::ifstream in(XPCS_SOURCE_DIR "/tests/fuzz/seeds/hdf5_bytes/" + name, std::ios::binary);
+        const std::string found{std::istreambuf_iterator<char>(in), {}};
+        ASSERT_GT(found.size(), 3U);
+        testing::write_bytes(path, found.data() + 3, found.size() - 3);
+    }
+
     testing::TempDir dir_;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
@@ -245,12 +253,15 @@ TEST_F(HostileHdf5, DamagedNamesOfAGroupAreAnError) {
         }
     }
     EXPECT_GE(damaged, 1) << "nothing was damaged";
-    // What fuzzing found; three bytes choose options there.
-    std::ifstream in(XPCS_SOURCE_DIR "/tests/fuzz/seeds/hdf5_bytes/found-dense-links",
-                     std::ios::binary);
-    const std::string found{std::istreambuf_iterator<char>(in), {}};
-    ASSERT_GT(found.size(), 3U);
-    testing::write_bytes(path, found.data() + 3, found.size() - 3);
+    write_found("found-dense-links", path);
+    expect_error(ExitCode::data, {path}, [&] { load_qmap(path); });
+    expect_error(ExitCode::data, {path}, [&] { frames_of(path); });
+}
+
+/// libhdf5 1.10.8 copies from a null pointer if its own driver is to read from the address "none".
+TEST_F(HostileHdf5, AddressesThatAreNoneAreAnError) {
+    const std::string path = dir_.file("a.h5");
+    write_found("found-undefined-address", path);
     expect_error(ExitCode::data, {path}, [&] { load_qmap(path); });
     expect_error(ExitCode::data, {path}, [&] { frames_of(path); });
 }

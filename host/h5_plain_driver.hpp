@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How files that are only read are read: pread(), nothing in between.
+//
+// The library's own driver has metadata gathered in a buffer, which is of use to writers. Up
+// to 1.12 a read from the address that means "none" is taken for a neighbour of that buffer while
+// it is empty, and copied from a null pointer; damaged files hold such addresses. With this driver
+// the read fails like any other that leads out of the file.
+#pragma once
+
+#include <hdf5.h>
+
+namespace xpcs::h5 {
+
+/// Has files opened with this access list read plainly; later versions keep their own driver.
+void read_plainly(hid_t access_list);
+
+}  // namespace xpcs::h5

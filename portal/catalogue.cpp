@@ -44,8 +44,9 @@ INSERT INTO changes SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM changes);
 
 /// Every word must begin a word of the record; nothing in it is syntax of the search.
 std::string match_of(const std::string& words) {
-    std::string out, word;
-    std::istringstream in(words.substr(0, 500));
+    std::string out, word, text = words.substr(0, 500);
+    std::replace(text.begin(), text.end(), '\0', ' ');  // SQLite takes that for the end
+    std::istringstream in(text);
     for (int n = 0; n < 20 && in >> word; ++n) {
         std::string quoted;
         for (const char c : word) {

@@ -19,6 +19,28 @@ namespace {
 
 constexpr const char* secret = "THE-SECRET-OUTSIDE-OF-THE-ROOT";
 
+std::string exchange(int port, std::string_view request) {
+    const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    std::string answer;
+    if (::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+        const timeval patience{20, 0};
+        ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        ::send(client, request.data(), request.size(), MSG_NOSIGNAL);
+        ::shutdown(client, SHUT_WR);
+        char buffer[4096];
+        for (ssize_t n = 0; (n = ::recv(client, buffer, sizeof buffer, 0)) > 0;) {
+            answer.append(buffer, static_cast<std::size_t>(n));
+            if (answer.size() > 4'000'000) break;
+        }
+    }
+    ::close(client);
+    return answer;
+}
+
 /// A portal with one public and one private record, and a file beside its root.
 class Portal {
   public:
@@ -56,6 +78,11 @@ class Portal {
         server_ = std::make_unique<portal::Server>(options);
         port_ = server_->bind();
         thread_ = std::thread([this] { server_->run(); });
+        // Until it answers: the first input must find the same as the thousandth.
+        for (int i = 0; exchange(port_, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").empty(); ++i) {
+            if (i == 100) found("the portal does not start");
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }
     }
     ~Portal() {
         server_->stop();
@@ -69,28 +96,6 @@ class Portal {
     std::thread thread_;
 };
 
-std::string exchange(int port, std::string_view request) {
-    const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    std::string answer;
-    if (::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-        const timeval patience{20, 0};
-        ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        ::send(client, request.data(), request.size(), MSG_NOSIGNAL);
-        ::shutdown(client, SHUT_WR);
-        char buffer[4096];
-        for (ssize_t n = 0; (n = ::recv(client, buffer, sizeof buffer, 0)) > 0;) {
-            answer.append(buffer, static_cast<std::size_t>(n));
-            if (answer.size() > 4'000'000) break;
-        }
-    }
-    ::close(client);
-    return answer;
-}
-
 }  // namespace
 
 void one_input(Bytes input) {
@@ -98,6 +103,8 @@ void one_input(Bytes input) {
     const std::string_view request = text_of(input);
     // A stream of events has no end.
     if (request.find("vents") != std::string_view::npos) return;
+    // A search for it is shown again.
+    if (request.find(secret) != std::string_view::npos) return;
     // A password takes long to check, on purpose: one length in eight (the seed's) may try.
     if (request.find("login") != std::string_view::npos && request.size() % 8 != 4) return;
     const std::string answer = exchange(portal.port(), request);

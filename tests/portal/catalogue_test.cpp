@@ -84,6 +84,19 @@ TEST_F(CatalogueTest, SearchTextIsNoSyntax) {
     EXPECT_EQ(catalogue.search(query, everybody_).total, 1);
 }
 
+/// SQLite took the zero for the end of the query, and the query for one without its closing quote.
+TEST_F(CatalogueTest, AZeroByteSeparatesWordsOfASearch) {
+    Catalogue catalogue(path_, true);
+    catalogue.ingest(document("colloid_17"));
+    Query query;
+    query.words = std::string("coll\0", 5);
+    EXPECT_EQ(catalogue.search(query, everybody_).total, 1);
+    query.words = std::string("coll\0other", 10);
+    EXPECT_EQ(catalogue.search(query, everybody_).total, 0);
+    query.words = std::string(1, '\0');
+    EXPECT_EQ(catalogue.search(query, everybody_).total, 1);
+}
+
 TEST_F(CatalogueTest, ShowsOnlyWhatIsVisible) {
     Catalogue catalogue(path_, true);
     json secret = document("secret");

@@ -13,6 +13,7 @@ import asyncio
 import json
 import pathlib
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -121,6 +122,7 @@ def main():
         subprocess.run([arguments.portal, "ingest", place / "records.jsonl", "--catalogue", place / "c.db"], check=True,
                        stdout=subprocess.DEVNULL)
         ingest_s = time.monotonic() - begin
+        ingest_cpu_s = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
         server = subprocess.Popen([arguments.portal, "serve", "--catalogue", place / "c.db", "--root", place, "--port", "0"],
                                   stdout=subprocess.PIPE, text=True)
         try:
@@ -136,7 +138,8 @@ def main():
     at = lambda part: round(1e3 * latencies[min(len(latencies) - 1, int(part * len(latencies)))], 2)
     median = statistics.median(latencies) * 1e3
     print(json.dumps({"records": arguments.records, "clients": arguments.clients, "seconds": arguments.seconds,
-                      "pause_s": arguments.pause, "ingest_s": round(ingest_s, 2), "requests": len(latencies),
+                      "pause_s": arguments.pause, "ingest_s": round(ingest_s, 2),
+                      "ingest_cpu_s": round(ingest_cpu_s, 2), "requests": len(latencies),
                       "requests_per_s": round(len(latencies) / arguments.seconds), "errors": len(errors),
                       "first_errors": errors[:3], "median_ms": round(median, 2), "p95_ms": at(0.95), "p99_ms": at(0.99),
                       "largest_ms": at(1), "server_cpu_ms_per_request": round(1e3 * cpu_s / len(latencies), 3)}, indent=1))

@@ -35,10 +35,11 @@ import time
 
 GEOMETRY = ["--energy", "10", "--distance", "4", "--pixel-size", "76e-6"]
 SETS = {
-    # name: (options of simulate, options of make-qmap, ending)
+    # name: (options of simulate, shape, ending); "twotime" in the name: two-time maps
     "sparse-0.002": (["--frames", "20000", "--occupancy", "0.002"], "512x1024", ".bin"),
     "sparse-0.01": (["--frames", "20000", "--occupancy", "0.01"], "512x1024", ".bin"),
     "sparse-0.01-short": (["--frames", "2000", "--occupancy", "0.01"], "512x1024", ".bin"),
+    "twotime-0.01": (["--frames", "2000", "--occupancy", "0.01"], "512x1024", ".bin"),
     "dense-u16": (["--frames", "1000", "--occupancy", "1.5", "--format", "hdf5",
                    "--sample-bytes", "2"], "512x512", ".h5"),
     "dense-u16-bslz4": (["--frames", "1000", "--occupancy", "1.5", "--format", "hdf5",
@@ -165,6 +166,10 @@ def warm(path):
     return total
 
 
+def is_twotime(name):
+    return name.startswith("twotime")
+
+
 def make_data(program, name, folder):
     simulate, shape, ending = SETS[name]
     rows, cols = shape.split("x")
@@ -175,8 +180,10 @@ def make_data(program, name, folder):
         subprocess.run([program, "simulate", "-o", raw, "--seed", "1", "--beam-y", "-200"] +
                        simulate + size, check=True, stdout=subprocess.DEVNULL)
     if not os.path.exists(qmap):
+        # Two-time maps of the peer are those of other pixels unless its mask leaves some out.
+        mask = ["--mask-circle", "0,0,20"] if is_twotime(name) else []
         subprocess.run([program, "make-qmap", "-o", qmap, "--beam-x", str(int(cols) / 2),
-                        "--beam-y", "-200"] + size, check=True, stdout=subprocess.DEVNULL)
+                        "--beam-y", "-200"] + mask + size, check=True, stdout=subprocess.DEVNULL)
     return raw, qmap
 
 
@@ -186,27 +193,51 @@ def result_in(folder):
     return found[0] if len(found) == 1 else None
 
 
-def numbers(ours, theirs):
-    """Runs in the peer's environment: g2 of two results, lag by lag."""
+def load(path):
+    """Lags and [lag][bin] values of a result: g2, or with two-time maps the means of their diagonals in
+    the order of the labels, and the maps."""
     import h5py
     import numpy as np
-
-    def load(path):
-        with h5py.File(path, "r") as file:
+    with h5py.File(path, "r") as file:
+        if "/xpcs/multitau/normalized_g2" in file:
             group = file["/xpcs/multitau"]
             return (np.atleast_1d(np.squeeze(group["delay_list"][()])).astype(np.int64),
-                    np.asarray(group["normalized_g2"][()], dtype=np.float64))
+                    np.asarray(group["normalized_g2"][()], dtype=np.float64), [])
+        group = file["/xpcs/twotime"]
+        order = np.argsort(np.ravel(group["processed_bins"][()]))
+        values = np.asarray(group["normalized_g2"][()], dtype=np.float64)[:, order]
+        maps = [group[f"correlation_map/c2_{i + 1:05d}"][()] for i in order]
+        return np.arange(len(values)), values, maps
 
-    lag_a, g2_a = load(ours)
-    lag_b, g2_b = load(theirs)
+
+def map_difference(ours, theirs):
+    """Median relative difference of two lists of maps, upper triangles."""
+    import numpy as np
+    medians = []
+    for a, b in zip(ours, theirs):
+        rows, cols = np.triu_indices(len(a), 1)
+        a, b = a[rows, cols].astype(np.float64), b[rows, cols].astype(np.float64)
+        signal = np.isfinite(a) & np.isfinite(b) & (b != 0)
+        medians.append(float(np.median(np.abs(a[signal] / b[signal] - 1))))
+    return max(medians) if medians else None
+
+
+def numbers(ours, theirs):
+    """Runs in the peer's environment: two results, lag by lag and map by map."""
+    import numpy as np
+    lag_a, g2_a, maps_a = load(ours)
+    lag_b, g2_b, maps_b = load(theirs)
     lags, at_a, at_b = np.intersect1d(lag_a, lag_b, return_indices=True)
     a, b = g2_a[at_a], g2_b[at_b]
+    if maps_a and a.shape != b.shape:
+        raise SystemExit(f"two-time results of {a.shape} and {b.shape} (lags, bins)")
     signal = np.isfinite(a) & np.isfinite(b) & (b != 0)
     away = np.where(signal, np.abs(a - b) / np.where(signal, np.abs(b), 1), 0)
     print(json.dumps({
         "lags_ours": len(lag_a), "lags_theirs": len(lag_b), "lags_compared": len(lags),
         "values_compared": int(signal.sum()), "largest": float(away.max(initial=0)),
         "median": float(np.median(away[signal])) if signal.any() else None,
+        "maps": len(maps_a), "maps_median": map_difference(maps_a, maps_b),
         "share_within": float((away[signal] <= AGREEMENT).mean()) if signal.any() else None,
         "largest_by_lag": [[int(lag), float(row.max())] for lag, row in zip(lags, away)],
     }))
@@ -220,6 +251,8 @@ def one(args, python, name, raw, qmap):
         for folder in folders.values():
             os.mkdir(folder)
         common = ["-r", raw, "-q", qmap, "-i", str(args.gpu), "-nf", str(args.normalize_frame), "-w"]
+        if is_twotime(name):
+            common += ["-t", "Twotime", "--crop-ratio-threshold", "1.1"]
         mine = [args.program] + common + ["-o", folders["ours"], "--progress", "never"]
         if args.threads:
             mine += ["--threads", str(args.threads)]
@@ -272,6 +305,8 @@ def markdown(document):
         g2 = "-" if r["g2"] is None else (
             f"median {r['g2']['median']:.1e}, {100 * r['g2']['share_within']:.1f} % within "
             f"{AGREEMENT:g}, largest {r['g2']['largest']:.1e} ({r['g2']['lags_compared']} lags)")
+        if r["g2"] and r["g2"]["maps"]:
+            g2 += f"; {r['g2']['maps']} maps, median {r['g2']['maps_median']:.1e}"
         ours, peer = r["xpcs"], r["boost_corr"]
         lines.append(f"| {r['data']} | {r['normalize_frame']} | {ours['wall_s']:.2f} "
                      f"({ours['cpu_s']:.2f}) | {seconds} ({peer['cpu_s']:.1f}) | {ratio} "

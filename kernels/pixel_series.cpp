@@ -85,7 +85,34 @@ void PixelSeries::append(SeriesPiece&& piece) {
     all_narrow_ = all_narrow_ && piece.wide.empty();
     if (!keep_) return;
     memory_bytes_ += piece.memory_bytes();
+    if (!piece.tile_begin.empty()) index(piece);
     pieces_.push_back(std::move(piece));
+}
+
+void PixelSeries::index(const SeriesPiece& piece) {
+    const std::size_t n_tiles = piece.tile_begin.size() - 1;
+    begins_.resize((n_tiles + tiles_in_row - 1) / tiles_in_row);
+    for (std::size_t row = 0; row < begins_.size(); ++row) {
+        const std::size_t first = row * tiles_in_row;
+        std::array<std::uint32_t, 16> begin;
+        for (std::size_t k = 0; k < begin.size(); ++k)
+            begin[k] = piece.tile_begin[std::min(first + k, n_tiles)];
+        begins_[row].push_back(begin);
+    }
+    // The records stay where they are when the piece moves.
+    records_.push_back({piece.narrow.empty() ? nullptr : piece.narrow.data(),
+                        piece.wide.data(),
+                        static_cast<std::uint32_t>(piece.frame_base - range_.begin_frame)});
+    memory_bytes_ += sizeof records_[0] + begins_.size() * sizeof begins_[0][0];
+}
+
+PixelSeries::TileParts PixelSeries::parts(std::int64_t tile) const {
+    const auto local = static_cast<std::size_t>(tile - range_.first_tile);
+    if (begins_.empty()) return {nullptr, nullptr, 0, 0};
+    return {records_.data(),
+            begins_[local / tiles_in_row].data(),
+            records_.size(),
+            local % tiles_in_row};
 }
 
 namespace {
@@ -94,72 +121,61 @@ namespace {
 /// not see it coming: it is asked for this many pieces before its turn.
 constexpr std::size_t ahead = 4;
 
-[[gnu::always_inline]] inline void prefetch_tile(const SeriesPiece& piece, std::size_t local) {
-    if (piece.tile_begin.empty() || piece.narrow.empty()) return;
-    constexpr std::uint32_t line = 64 / sizeof(std::uint32_t);
-    const std::uint32_t begin = piece.tile_begin[local], end = piece.tile_begin[local + 1];
-    for (std::uint32_t i = begin; i < std::min(end, begin + 16 * line); i += line)
-        __builtin_prefetch(piece.narrow.data() + i);
-}
-
-/// Calls visit(piece, begin, end, base) for the part of every piece that belongs to a tile, in file
-/// order; base is the piece's first frame - begin_frame. `far`: the parts are not in the cache yet.
+/// Calls visit(piece, begin, end) for the part of every piece that belongs to a tile, in file
+/// order.
 template <class Visit>
-void for_each_part(const PixelSeries& series, std::int64_t tile, bool far, const Visit& visit) {
-    const auto local = static_cast<std::size_t>(tile - series.first_tile());
-    const std::vector<SeriesPiece>& pieces = series.pieces();
-    for (std::size_t k = 0; k < pieces.size(); ++k) {
-        if (far && k + ahead < pieces.size()) prefetch_tile(pieces[k + ahead], local);
-        const SeriesPiece& piece = pieces[k];
-        if (piece.tile_begin.empty()) continue;
-        visit(piece,
-              piece.tile_begin[local],
-              piece.tile_begin[local + 1],
-              static_cast<std::uint32_t>(piece.frame_base - series.range().begin_frame));
+void for_each_part(const PixelSeries& series, std::int64_t tile, const Visit& visit) {
+    const PixelSeries::TileParts parts = series.parts(tile);
+    constexpr std::uint32_t line = 64 / sizeof(std::uint32_t);
+    for (std::size_t k = 0; k < parts.n; ++k) {
+        if (k + ahead < parts.n && parts.pieces[k + ahead].narrow != nullptr) {
+            const std::uint32_t* begin = &parts.begin[k + ahead][parts.column];
+            const std::uint32_t end = std::min(begin[1], begin[0] + 16 * line);
+            for (std::uint32_t i = begin[0]; i < end; i += line)
+                __builtin_prefetch(parts.pieces[k + ahead].narrow + i);
+        }
+        const std::uint32_t* begin = &parts.begin[k][parts.column];
+        visit(parts.pieces[k], begin[0], begin[1]);
     }
 }
 
 /// Calls visit(pixel, file frame - begin_frame, count) for the records of a tile, in file order.
 template <class Visit>
-void for_each_record(const PixelSeries& series, std::int64_t tile, bool far, Visit&& visit) {
-    for_each_part(
-        series,
-        tile,
-        far,
-        [&](const SeriesPiece& piece, std::uint32_t i, std::uint32_t end, std::uint32_t base) {
-            if (!piece.narrow.empty()) {
-                for (; i < end; ++i) {
-                    const std::uint32_t r = piece.narrow[i];
-                    visit(NarrowRecord::pixel(r),
-                          base + NarrowRecord::frame(r),
-                          NarrowRecord::count(r));
-                }
-            } else {
-                for (; i < end; ++i) {
-                    const std::uint64_t r = piece.wide[i];
-                    visit(WideRecord::pixel(r),
-                          base + static_cast<std::uint32_t>(WideRecord::frame(r)),
-                          WideRecord::count(r));
-                }
-            }
-        });
+void for_each_record(const PixelSeries& series, std::int64_t tile, const Visit& visit) {
+    for_each_part(series,
+                  tile,
+                  [&](const PixelSeries::PieceRecords& piece, std::uint32_t i, std::uint32_t end) {
+                      if (piece.narrow != nullptr) {
+                          for (; i < end; ++i) {
+                              const std::uint32_t r = piece.narrow[i];
+                              visit(NarrowRecord::pixel(r),
+                                    piece.base + NarrowRecord::frame(r),
+                                    NarrowRecord::count(r));
+                          }
+                      } else {
+                          for (; i < end; ++i) {
+                              const std::uint64_t r = piece.wide[i];
+                              visit(WideRecord::pixel(r),
+                                    piece.base + static_cast<std::uint32_t>(WideRecord::frame(r)),
+                                    WideRecord::count(r));
+                          }
+                      }
+                  });
 }
 
 /// The same for series that pack: visit(pixel, word of PackedTileEvents).
 template <class Visit>
-void for_each_word(const PixelSeries& series, std::int64_t tile, bool far, Visit&& visit) {
+void for_each_word(const PixelSeries& series, std::int64_t tile, const Visit& visit) {
     static_assert(NarrowRecord::frame_bits == 15);
-    for_each_part(
-        series,
-        tile,
-        far,
-        [&](const SeriesPiece& piece, std::uint32_t i, std::uint32_t end, std::uint32_t base) {
-            const std::uint32_t* record = piece.narrow.data();
-            for (; i < end; ++i) {
-                const std::uint32_t r = record[i];
-                visit(NarrowRecord::pixel(r), (r & 0x7FFFFFU) + (base << 8));
-            }
-        });
+    for_each_part(series,
+                  tile,
+                  [&](const PixelSeries::PieceRecords& piece, std::uint32_t i, std::uint32_t end) {
+                      const std::uint32_t base = piece.base << 8;
+                      for (; i < end; ++i) {
+                          const std::uint32_t r = piece.narrow[i];
+                          visit(NarrowRecord::pixel(r), (r & 0x7FFFFFU) + base);
+                      }
+                  });
 }
 
 void sort_pixel(std::uint32_t* frame, std::uint32_t* count, std::size_t n) {
@@ -205,15 +221,14 @@ std::uint32_t* start_sort(const PixelSeries& series,
 
 void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
     std::uint32_t* cursor = start_sort(*this, tile, out.begin, out.cursor);
-    for_each_record(*this, tile, true, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t) {
-        ++cursor[pixel];
-    });
+    for_each_record(
+        *this, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t) { ++cursor[pixel]; });
     const std::uint32_t n_records = begin_of_pixels(cursor, out.begin);
     out.frame.resize(n_records);
     out.count.resize(n_records);
     std::uint32_t *frames = out.frame.data(), *counts = out.count.data();
     for_each_record(
-        *this, tile, false, [&](std::uint32_t pixel, std::uint32_t frame, std::uint32_t count) {
+        *this, tile, [&](std::uint32_t pixel, std::uint32_t frame, std::uint32_t count) {
             const std::uint32_t to = cursor[pixel]++;
             frames[to] = frame;
             counts[to] = count;
@@ -231,10 +246,10 @@ void PixelSeries::gather(std::int64_t tile, TileEvents& out) const {
 
 void PixelSeries::gather(std::int64_t tile, PackedTileEvents& out) const {
     std::uint32_t* cursor = start_sort(*this, tile, out.begin, out.cursor);
-    for_each_word(*this, tile, true, [&](std::uint32_t pixel, std::uint32_t) { ++cursor[pixel]; });
+    for_each_word(*this, tile, [&](std::uint32_t pixel, std::uint32_t) { ++cursor[pixel]; });
     out.word.resize(begin_of_pixels(cursor, out.begin));
     std::uint32_t* words = out.word.data();
-    for_each_word(*this, tile, false, [&](std::uint32_t pixel, std::uint32_t word) {
+    for_each_word(*this, tile, [&](std::uint32_t pixel, std::uint32_t word) {
         words[cursor[pixel]++] = word;
     });
     if (ordered_) return;
@@ -258,10 +273,9 @@ void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
     }
     for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
         std::uint64_t* first = sums.data() + first_slot(tile);
-        for_each_record(
-            *this, tile, true, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t count) {
-                first[pixel] += count;
-            });
+        for_each_record(*this, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t count) {
+            first[pixel] += count;
+        });
     }
 }
 

@@ -14,6 +14,8 @@
 #include "kernels/events.hpp"
 #include "kernels/partition.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -123,6 +125,23 @@ class PixelSeries {
     std::int64_t last_frame() const { return last_frame_; }  ///< largest kept, -1 if none
     std::uint64_t memory_bytes() const { return memory_bytes_; }
     const std::vector<SeriesPiece>& pieces() const { return pieces_; }
+
+    /// Where a piece's records are, and its first frame - begin_frame.
+    struct PieceRecords {
+        const std::uint32_t* narrow;  ///< null: wide
+        const std::uint64_t* wide;
+        std::uint32_t base;
+    };
+    /// The parts of all pieces that belong to a tile: records [begin[k][column], begin[k][column +
+    /// 1]) of pieces[k]. A row of `begin` is a cache line, which fifteen tiles share.
+    struct TileParts {
+        const PieceRecords* pieces;
+        const std::array<std::uint32_t, 16>* begin;
+        std::size_t n;
+        std::size_t column;
+    };
+    TileParts parts(std::int64_t tile) const;
+
     /// [frame - begin_frame] photons on the kept pixels of the range; as long as the data reach.
     const std::vector<std::uint64_t>& frame_photons() const { return frame_photons_; }
     /// [n_kept] 1 where a no-data sample was met; empty if none was.
@@ -161,7 +180,12 @@ class PixelSeries {
     SeriesRange range_;
     bool dense_;
     bool keep_;
+    static constexpr std::size_t tiles_in_row = 15;  ///< of TileParts::begin
+    void index(const SeriesPiece& piece);
+
     std::vector<SeriesPiece> pieces_;
+    std::vector<PieceRecords> records_;                               ///< of pieces with events
+    std::vector<std::vector<std::array<std::uint32_t, 16>>> begins_;  ///< [row of tiles][piece]
     std::vector<std::uint64_t> frame_photons_;
     std::vector<std::uint8_t> overflow_;
     SeriesCounts counts_;

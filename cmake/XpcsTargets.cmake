@@ -9,8 +9,23 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 sees overlapping copies in std::string's operator+ (its bug 105651).
   target_compile_options(xpcs_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
+# Hardening of what people run; sanitizers and coverage want the code as it is. For C++ alone: nvcc
+# would hand the flags on to more than the host's compiler. jobgen and portal, which face the network
+# and other people's text, check indices as well (XPCS_CHECKED_LIBRARY).
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT XPCS_SANITIZE)
+  include(CheckCXXCompilerFlag)
+  include(CheckPIESupported)
+  check_pie_supported(LANGUAGES CXX)
   target_compile_definitions(xpcs_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:_FORTIFY_SOURCE=2>)
+  foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+    string(MAKE_C_IDENTIFIER "XPCS_HAS_${flag}" known)
+    check_cxx_compiler_flag(${flag} ${known})
+    if(${known})
+      target_compile_options(xpcs_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${flag}>)
+    endif()
+  endforeach()
+  target_link_options(xpcs_options INTERFACE $<HOST_LINK:-zrelro,-znow,-znoexecstack>)
+  set(XPCS_CHECKED_LIBRARY _GLIBCXX_ASSERTIONS)
 endif()
 if(XPCS_SANITIZE)
   target_compile_options(xpcs_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${XPCS_SANITIZE}

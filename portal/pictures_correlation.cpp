@@ -24,7 +24,7 @@ void plot_bin(Script& script, std::int64_t column) {
     double low = 1, high = 1;
     bool any = false;
     for (std::size_t i = 0; i < g2.size(); ++i) {
-        if (std::isfinite(g2[i]) && i < report.delay.size() && report.delay[i] > 0) {
+        if (i < report.delay.size() && report.delay[i] > 0 && std::isfinite(g2[i])) {
             low = any ? std::min(low, g2[i]) : g2[i];
             high = any ? std::max(high, g2[i]) : g2[i];
             any = true;

@@ -66,12 +66,9 @@ Viewer Server::State::viewer_of(const Request& request) {
 
 /// A page of another site that points its own name at this machine is refused.
 bool Server::State::known_host(const std::string& host_and_port) const {
-    std::string host = host_and_port;
-    if (host.starts_with("[")) {
-        host = host.substr(0, host.find(']') + 1);
-    } else {
-        host = host.substr(0, host.find(':'));
-    }
+    const std::size_t end =
+        host_and_port.starts_with("[") ? host_and_port.find(']') + 1 : host_and_port.find(':');
+    const std::string host = host_and_port.substr(0, end);
     return host == "127.0.0.1" || host == "localhost" || host == "[::1]" || host == options.bind ||
            std::find(options.hosts.begin(), options.hosts.end(), host) != options.hosts.end();
 }

@@ -236,6 +236,7 @@ void decode_chunk(const ChunkPipeline& pipeline,
                   std::span<std::byte> out,
                   ChunkScratch& scratch,
                   const std::string& what) {
+    if (out.empty()) throw Error(ExitCode::data, what + ": chunk of 0 bytes");
     std::vector<const ChunkPipeline::Filter*> applied;
     for (std::size_t k = 0; k < pipeline.filters.size(); ++k) {
         if ((skipped >> k & 1U) == 0) applied.push_back(&pipeline.filters[k]);

@@ -482,6 +482,18 @@ TEST(ChunkCodec, Lz4FramesOfStoredBlocks) {
     EXPECT_FALSE(pipeline_of({{307, "bzip2", false, {}}}, 1, 10).has_value());
 }
 
+/// What has no bytes has no address either, and some codecs copy from and to it.
+TEST(ChunkCodec, AChunkOfNoBytesIsRefused) {
+    ChunkPipeline pipeline;
+    pipeline.element_bytes = 1;
+    pipeline.chunk_bytes = 0;
+    pipeline.filters.push_back({2, {1}});  // shuffle
+    ChunkScratch scratch;
+    expect_error(ExitCode::data, {"x", "chunk of 0 bytes"}, [&] {
+        decode_chunk(pipeline, {}, 0, {}, scratch, "x");
+    });
+}
+
 TEST(FastTransfer, UnpackRule) {
     constexpr ftf::Unpack low{2, false}, high{2, true};
     static_assert(low.count_of(0b11'10'01'00, 0) == 0 && low.count_of(0b11'10'01'00, 1) == 1);

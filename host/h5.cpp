@@ -23,6 +23,7 @@ namespace xpcs::h5 {
 
 std::unique_lock<std::recursive_mutex> lock() {
     // Never destroyed: handles with static lifetime may close after other statics are gone.
+    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
     static auto* const mutex = new std::recursive_mutex;
     return std::unique_lock(*mutex);
 }

@@ -155,6 +155,7 @@ void Server::State::routes() {
 
 Server::Server(const ServeOptions& options) : state_(std::make_unique<State>(options)) {
     HttpServer& http = state_->http;
+    // The library's server takes it over. NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
     http.new_task_queue = [] { return new httplib::ThreadPool(n_threads); };
     http.patience_s = options.patience_s;
     http.set_keep_alive_timeout(5);

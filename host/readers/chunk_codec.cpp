@@ -195,9 +195,10 @@ void undo(const ChunkPipeline& pipeline,
     case bitshuffle:
         return undo_bitshuffle(filter, pipeline.element_bytes, in, out, scratch, what);
     default:
-        require(in.size() == out.size(), "shuffle");
-        return unshuffle(
-            in, out, filter.parameters.empty() ? pipeline.element_bytes : filter.parameters[0]);
+        const std::size_t element =
+            filter.parameters.empty() ? pipeline.element_bytes : filter.parameters[0];
+        require(in.size() == out.size() && element > 0, "shuffle");
+        return unshuffle(in, out, element);
     }
 }
 

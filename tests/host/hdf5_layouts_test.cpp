@@ -494,6 +494,19 @@ TEST(ChunkCodec, AChunkOfNoBytesIsRefused) {
     });
 }
 
+TEST(ChunkCodec, AShuffleOfElementsOfNoBytesIsRefused) {
+    ChunkPipeline pipeline;
+    pipeline.element_bytes = 1;
+    pipeline.chunk_bytes = 4;
+    pipeline.filters.push_back({2, {0}});
+    ChunkScratch scratch;
+    const std::vector<std::byte> stored(4);
+    std::vector<std::byte> out(4);
+    expect_error(ExitCode::data, {"x", "shuffle"}, [&] {
+        decode_chunk(pipeline, stored, 0, out, scratch, "x");
+    });
+}
+
 TEST(FastTransfer, UnpackRule) {
     constexpr ftf::Unpack low{2, false}, high{2, true};
     static_assert(low.count_of(0b11'10'01'00, 0) == 0 && low.count_of(0b11'10'01'00, 1) == 1);

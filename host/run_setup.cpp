@@ -150,6 +150,17 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
             samples * std::max(probe.occupancy, 1e-4)};
 }
 
+/// Tiles of a pass, 0 if not one fits. While a tile is correlated its events lie unfolded (frame
+/// and count, 8 bytes) beside the series; with few tiles and many events that is the larger part.
+std::int64_t tiles_at_once(double room, double tile_bytes, double unfolded_bytes, int threads) {
+    const double workers = threads;
+    if (room >= workers * (tile_bytes + unfolded_bytes)) {
+        return static_cast<std::int64_t>((room - workers * unfolded_bytes) /
+                                         std::max(tile_bytes, 1.0));
+    }
+    return static_cast<std::int64_t>(room / std::max(tile_bytes + unfolded_bytes, 1.0));
+}
+
 void plan_memory(const RunConfig& config, RunSetup& setup) {
     const Estimate estimate = estimate_of(config, setup);
     setup.result.engine = estimate.engine;
@@ -166,18 +177,25 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
         twotime_work_bytes(config, setup.partition, estimate.events, n_frames, threads);
     const double room = budget - fixed;
     const auto tiles = static_cast<double>(n_tiles(setup.partition));
-    if (room < estimate.series_bytes / tiles || room <= 0) {
+    const double tile_bytes = estimate.series_bytes / tiles;
+    const double unfolded_bytes =
+        estimate.engine == "sparse" && !setup.device->on_gpu() ? 8 * estimate.events / tiles : 0.0;
+    const std::int64_t at_once =
+        std::min(n_tiles(setup.partition),
+                 room <= 0 ? 0 : tiles_at_once(room, tile_bytes, unfolded_bytes, threads));
+    if (at_once == 0) {
         throw Error(ExitCode::no_memory,
                     fmt::format("{}: needs at least {}, --memory allows {}",
                                 setup.result.raw,
-                                gib_text(fixed + estimate.series_bytes / tiles),
+                                gib_text(fixed + tile_bytes + unfolded_bytes),
                                 gib_text(budget)));
     }
-    setup.ranges = static_cast<std::int64_t>(std::ceil(estimate.series_bytes / room));
-    setup.ranges = std::max<std::int64_t>(1, setup.ranges);
-    setup.memory_bytes = static_cast<std::uint64_t>(room);
-    setup.plan.host_memory_bytes = static_cast<std::uint64_t>(
-        fixed + estimate.series_bytes / static_cast<double>(setup.ranges));
+    setup.ranges = (n_tiles(setup.partition) + at_once - 1) / at_once;
+    const auto in_pass = static_cast<double>(at_once);
+    const double unfolded = unfolded_bytes * std::min<double>(threads, in_pass);
+    setup.memory_bytes = static_cast<std::uint64_t>(room - unfolded);
+    setup.plan.host_memory_bytes =
+        static_cast<std::uint64_t>(fixed + unfolded + tile_bytes * in_pass);
     if (config.dry_run && setup.device->on_gpu()) {
         // Packed records, sort keys and values twice over; batches of tiles keep it within the
         // device.

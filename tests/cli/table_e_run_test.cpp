@@ -252,6 +252,17 @@ TEST_F(Options, TooLittleMemory) {
     small.expect_refused(ExitCode::no_memory, {small.raw, "--memory"}, {"--memory", "0.0001"});
 }
 
+TEST_F(Options, MemoryHoldsTheEventsThatAreCorrelatedAsWell) {
+    // 2^30 events on four tiles of pixels: a tile takes 1 GiB as it is read, and 2 GiB more while
+    // it is correlated. 20 GB on few pixels took 4.6 GiB of the 2 that were allowed.
+    std::filesystem::resize_file(small.raw, std::uintmax_t{8} << 30);
+    small.expect_refused(
+        ExitCode::no_memory, {small.raw, "needs at least 3.", "--memory"}, {"--memory", "2"});
+    const Outcome enough = small.correlate({"--memory", "4", "--dry-run"});
+    EXPECT_EQ(enough.exit_code, 0) << enough.err;
+    EXPECT_THAT(enough.out, HasSubstr("memory needed   3."));
+}
+
 TEST_F(Options, CommandLineWinsOverTheJobFile) {
     const std::string job = small.dir.file("job.json");
     std::ofstream(job) << R"({"stride_frame": 4, "avg-frame": 2})";

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <stdexcept>
 #include <thread>
 
 namespace xpcs::portal::testing {
@@ -63,6 +64,7 @@ class ServerTest : public ::testing::Test {
         port_ = server_->bind();
         serving_ = std::thread([this] { server_->run(); });
         client_ = std::make_unique<httplib::Client>("127.0.0.1", port_);
+        client_->set_read_timeout(60);  // hashing a password may take seconds on a busy machine
         for (int i = 0; i < 100 && !client_->Get("/favicon.ico"); ++i) {
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
         }
@@ -78,16 +80,21 @@ class ServerTest : public ::testing::Test {
         file.write(made);
         return file.commit();
     }
+    /// A result that is there: a test that goes on without one would crash.
+    static httplib::Result answered(httplib::Result result) {
+        if (!result) throw std::runtime_error("no answer: " + httplib::to_string(result.error()));
+        return result;
+    }
     httplib::Result get(const std::string& path, const std::string& cookie = "") {
         httplib::Headers headers;
         if (!cookie.empty()) {
             headers.emplace("Cookie", cookie);
         }
-        return client_->Get(path, headers);
+        return answered(client_->Get(path, headers));
     }
     httplib::Result
     post(const std::string& path, const httplib::Params& params, const std::string& cookie) {
-        return client_->Post(path, {{"Cookie", cookie}}, params);
+        return answered(client_->Post(path, {{"Cookie", cookie}}, params));
     }
     /// "xpcs_session=TOKEN" of somebody who has signed in.
     std::string sign_in(const std::string& name) {

@@ -172,6 +172,9 @@ Value yaml_value(const YAML::Node& node) {
 
 std::vector<Entry> read_yaml(const std::string& path, const std::string& content) {
     std::vector<Entry> out;
+    if (content.find('\0') != std::string::npos) {  // for the library the text would end there
+        refuse(at(path, 1) + "has a zero byte; text expected");
+    }
     try {
         const YAML::Node root = YAML::Load(content);
         if (root.IsNull()) {

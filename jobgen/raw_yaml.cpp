@@ -6,6 +6,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <fstream>
@@ -88,6 +89,11 @@ Raw convert(const YAML::Node& node, const std::string& file, int depth, int& nod
 }  // namespace
 
 Raw parse_yaml(const std::string& text, const std::string& file) {
+    // For the library a zero byte ends the text, but not the search for more documents.
+    if (const std::size_t zero = text.find('\0'); zero != std::string::npos) {
+        const auto line = std::count(text.begin(), text.begin() + static_cast<long>(zero), '\n');
+        refuse({file, static_cast<int>(line) + 1}, "a zero byte; text expected");
+    }
     try {
         const std::vector<YAML::Node> documents = YAML::LoadAll(text);
         if (documents.size() > 1) {

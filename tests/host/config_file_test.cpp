@@ -176,6 +176,12 @@ TEST_F(ConfigFile, MissingFileIsMissingInput) {
     }
 }
 
+TEST_F(ConfigFile, AZeroByteIsRefused) {
+    using namespace std::string_literals;
+    expect_refused("zero.yaml", "raw: a\0b\n"s, "zero byte");
+    expect_refused("zero.yaml", "\0,l"s, "zero byte");
+}
+
 TEST_F(ConfigFile, NestingIsBounded) {
     for (const std::string open : {"[", "{a: ", "- "}) {
         std::string text = "raw: ";

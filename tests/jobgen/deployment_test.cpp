@@ -179,6 +179,16 @@ TEST(Deployments, aliases_of_aliases_are_counted) {
     EXPECT_THAT(error, HasSubstr("more than 100000 values"));
 }
 
+TEST(Deployments, a_zero_byte_is_refused) {
+    // The parser went on to further documents for ever.
+    using namespace std::string_literals;
+    for (const std::string& text : {"\0,l"s, "schema: 1\n\0"s, "schema: \0\n"s}) {
+        const std::string error = error_of([&] { parse_yaml(text, "site.yaml"); });
+        EXPECT_THAT(error, StartsWith("78 site.yaml:"));
+        EXPECT_THAT(error, HasSubstr("zero byte"));
+    }
+}
+
 TEST(Deployments, nesting_is_bounded) {
     for (const char* open : {"[", "{a: ", "- ", "a:\n "}) {
         std::string text;

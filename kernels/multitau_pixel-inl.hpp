@@ -30,9 +30,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace xpcs::HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
-namespace core = multitau_core;
-
 constexpr std::int64_t pad = 256;  // zeros behind an array: 8 blocks and a vector of any width
 constexpr std::int64_t largest_short = 23170;  // 2 * x^2 fits 32 bits
 constexpr std::uint64_t short_total = 32767;   // no sum over a pixel can exceed 16 bits

@@ -3,6 +3,7 @@
 
 #include "host/errors.hpp"
 #include "host/result_paths.hpp"
+#include "host/stop.hpp"
 #include "host/text.hpp"
 
 #include <fmt/format.h>
@@ -145,6 +146,7 @@ read_band(const std::string& path, std::size_t most_bins, std::int64_t columns) 
     std::vector<BandMap> out;
     const std::size_t n = std::min(most_bins, labels.size());
     for (std::size_t i = 0; i < n; ++i) {
+        throw_if_stopped();
         const std::size_t bin = i * labels.size() / n;
         BandMap map;
         map.label = labels[bin];

@@ -83,11 +83,10 @@ bool stop_requested() noexcept {
     return stop_signal.load(std::memory_order_relaxed) != 0;
 }
 
-void throw_if_stopped() {
+void throw_if_stopped(const char* consequence) {
     if (const int signal = stop_signal.load(std::memory_order_relaxed)) {
         throw Error(ExitCode::interrupted,
-                    std::string("stopped by ") + name_of(signal) +
-                        "; no result was written, the run can be started again");
+                    std::string("stopped by ") + name_of(signal) + "; " + consequence);
     }
 }
 

@@ -14,8 +14,9 @@ void install_stop_handlers();
 /// Whether a signal has asked to stop. Cheap: one relaxed load.
 bool stop_requested() noexcept;
 
-/// Throws Error (interrupted) with the name of the signal if one has come.
-void throw_if_stopped();
+/// Throws Error (interrupted) with the name of the signal if one has come, and `consequence`.
+void throw_if_stopped(
+    const char* consequence = "no result was written, the run can be started again");
 
 /// Asks to stop as the signal would; 0 takes the wish back. For tests.
 void request_stop(int signal) noexcept;

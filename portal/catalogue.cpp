@@ -5,6 +5,7 @@
 #include "host/text.hpp"
 #include "portal/report_data.hpp"
 #include "portal/report_json.hpp"
+#include "portal/stopping.hpp"
 
 #include <openssl/sha.h>
 
@@ -123,6 +124,7 @@ std::map<Ingested, std::int64_t> Catalogue::ingest_all(const std::vector<json>& 
     std::map<Ingested, std::int64_t> counts;
     Transaction transaction(database_);
     for (const json& document : documents) {
+        heed_signals();
         ++counts[ingest_one(document)];
     }
     transaction.commit();
@@ -283,6 +285,7 @@ json Catalogue::export_all(const Viewer& viewer) const {
         "SELECT document, visible FROM records WHERE latest = 1 ORDER BY subject");
     json list = json::array();
     while (rows.step()) {
+        heed_signals();
         if (visible_to(rows.text(1), viewer)) {
             list.push_back(json::parse(rows.text(0), nullptr, false));
         }

@@ -2,7 +2,9 @@
 #include "portal/child_process.hpp"
 
 #include "host/errors.hpp"
+#include "host/stop.hpp"
 #include "host/text.hpp"
+#include "portal/stopping.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -21,6 +24,8 @@ namespace xpcs::portal {
 namespace {
 
 constexpr std::size_t most_output = 65536;
+constexpr double grace_s = 3;               ///< for a child that is asked to end
+constexpr long long longest_wait_ms = 100;  ///< signals may come to another thread
 
 [[noreturn]] void cannot_start(const std::string& program, int error) {
     throw Error(ExitCode::unavailable,
@@ -62,20 +67,31 @@ ChildResult run_child(const std::vector<std::string>& command, double timeout_s)
     const pid_t pid = spawn(command, ends[0], ends[1]);
     close(ends[1]);
     ChildResult result;
-    const auto end = Clock::now() + std::chrono::duration<double>(timeout_s);
+    const auto after = [](double seconds) {
+        return Clock::now() +
+               std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    };
+    auto end = after(timeout_s);
+    bool asked_to_end = false;
     char buffer[4096];
     while (true) {
+        if (!asked_to_end && stop_requested()) {
+            asked_to_end = true;
+            end = std::min(end, after(grace_s));
+            kill(pid, SIGTERM);
+        }
         const auto left =
             std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
-        pollfd waiting{ends[0], POLLIN, 0};
-        const int ready = left > 0 ? poll(&waiting, 1, static_cast<int>(left)) : 0;
-        if (ready == 0) {
+        if (left <= 0) {
             result.timed_out = true;
             kill(pid, SIGKILL);
             break;
         }
-        if (ready < 0) {
-            continue;  // a signal
+        pollfd waiting{ends[0], POLLIN, 0};
+        const int ready =
+            poll(&waiting, 1, static_cast<int>(std::min<long long>(left, longest_wait_ms)));
+        if (ready <= 0) {
+            continue;  // nothing yet, or a signal
         }
         const ssize_t got = read(ends[0], buffer, sizeof buffer);
         if (got <= 0) {
@@ -89,6 +105,7 @@ ChildResult run_child(const std::vector<std::string>& command, double timeout_s)
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    heed_signals();  // whatever the child made of it
     result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return result;
 }

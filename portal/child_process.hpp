@@ -13,8 +13,9 @@ struct ChildResult {
     bool timed_out = false;
 };
 
-/// Standard input is /dev/null; ended (SIGKILL) after `timeout_s`. Throws Error (unavailable) if
-/// the program cannot be started.
+/// Standard input is /dev/null; ended (SIGKILL) after `timeout_s`. A signal that stops us is sent
+/// on as SIGTERM, and after three seconds as SIGKILL. Throws Error: unavailable if the program
+/// cannot be started, interrupted after a signal.
 ChildResult run_child(const std::vector<std::string>& command, double timeout_s);
 
 }  // namespace xpcs::portal

@@ -7,6 +7,7 @@
 #include "portal/catalogue.hpp"
 #include "portal/command_line.hpp"
 #include "portal/report_json.hpp"
+#include "portal/stopping.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -50,7 +51,7 @@ constexpr const char* search_help =
 
 std::string read_all(const std::string& path) {
     if (path == "-") {
-        return {std::istreambuf_iterator<char>(std::cin), {}};
+        return read_input(0, Input::all);
     }
     std::ifstream in(path, std::ios::binary);
     if (!in) {

@@ -6,6 +6,7 @@
 #include "host/text.hpp"
 #include "portal/command_line.hpp"
 #include "portal/server.hpp"
+#include "portal/stopping.hpp"
 #include "portal/users.hpp"
 
 #include <termios.h>
@@ -43,23 +44,37 @@ constexpr const char* user_help =
     "Adds a user, or gives one a new password, which is read from standard input. Only a salted\n"
     "hash (scrypt) is kept. Groups are further names that visible_to of a record may have.\n";
 
-/// One line, without echo on a terminal.
-std::string read_password() {
-    const bool terminal = isatty(0) == 1;
-    termios old{};
-    if (terminal) {
+/// Characters typed on a terminal are not shown while it lives.
+class NoEcho {
+  public:
+    NoEcho() : terminal_(isatty(0) == 1) {
+        if (!terminal_) return;
         std::cerr << "Password: " << std::flush;
-        tcgetattr(0, &old);
-        termios quiet = old;
+        tcgetattr(0, &old_);
+        termios quiet = old_;
         quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
         tcsetattr(0, TCSANOW, &quiet);
     }
-    std::string password;
-    std::getline(std::cin, password);
-    if (terminal) {
-        tcsetattr(0, TCSANOW, &old);
+    ~NoEcho() {
+        if (!terminal_) return;
+        tcsetattr(0, TCSANOW, &old_);
         std::cerr << "\n";
     }
+    NoEcho(const NoEcho&) = delete;
+    NoEcho& operator=(const NoEcho&) = delete;
+
+  private:
+    bool terminal_;
+    termios old_{};
+};
+
+std::string typed_line() {
+    const NoEcho quiet;
+    return read_input(0, Input::line);
+}
+
+std::string read_password() {
+    const std::string password = typed_line();
     if (password.size() < 8 || password.size() > 1000) {
         throw Error(ExitCode::usage, "user: the password must have 8 to 1000 bytes");
     }

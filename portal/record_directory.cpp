@@ -5,6 +5,7 @@
 #include "portal/record.hpp"
 #include "portal/report_data.hpp"
 #include "portal/report_json.hpp"
+#include "portal/stopping.hpp"
 
 #include <openssl/evp.h>
 
@@ -37,6 +38,7 @@ std::pair<std::string, std::string> checksums(const fs::path& path) {
     EVP_DigestInit_ex(contexts[0], EVP_sha256(), nullptr);
     EVP_DigestInit_ex(contexts[1], EVP_sha512(), nullptr);
     while (in) {
+        heed_signals();
         in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
         for (EVP_MD_CTX* context : contexts) {
             EVP_DigestUpdate(context, buffer.data(), static_cast<std::size_t>(in.gcount()));

@@ -10,11 +10,13 @@
 #include "portal/pictures.hpp"
 #include "portal/report_json.hpp"
 #include "portal/scratch.hpp"
+#include "portal/stopping.hpp"
 #include "portal/tables.hpp"
 #include "portal/tiff.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -162,24 +164,64 @@ std::string report_page(const ReportData& report, const std::string& created) {
 
 namespace {
 
+/// Directories for a report. Those that it made and that nothing came into go away again.
+class Directories {
+  public:
+    explicit Directories(std::vector<std::string> paths) {
+        for (std::string& path : paths) {
+            const bool there = fs::exists(path);
+            make_directory(path);
+            if (!there) made_.push_back(std::move(path));
+        }
+    }
+    ~Directories() {
+        std::error_code not_empty;
+        for (auto path = made_.rbegin(); path != made_.rend(); ++path)
+            fs::remove(*path, not_empty);
+    }
+    Directories(const Directories&) = delete;
+    Directories& operator=(const Directories&) = delete;
+
+  private:
+    std::vector<std::string> made_;
+};
+
 /// data/saxs_2d.tif and data/c2_NUMBER.tif: what the page shows as pictures, as numbers.
-void write_images(const ReportData& report, const std::string& directory) {
-    const Scratch scratch(directory);
-    const auto write = [&](const std::string& name,
-                           std::int64_t rows,
-                           std::int64_t cols,
-                           const std::vector<double>& values) {
-        write_tiff(scratch.path() + "/" + name, rows, cols, values);
-        fs::rename(scratch.path() + "/" + name, directory + "/data/" + name);
-    };
+void write_images(const ReportData& report, const std::string& data) {
     if (!report.image.empty()) {
-        write("saxs_2d.tif", report.image.rows, report.image.cols, report.image.values);
+        write_tiff(
+            data + "/saxs_2d.tif", report.image.rows, report.image.cols, report.image.values);
     }
     for (const ReportMap& map : report.two_time) {
-        write(fmt::format("c2_{:04d}.tif", map.index),
-              map.values.rows,
-              map.values.cols,
-              map.values.values);
+        heed_signals();
+        write_tiff(fmt::format("{}/c2_{:04d}.tif", data, map.index),
+                   map.values.rows,
+                   map.values.cols,
+                   map.values.values);
+    }
+}
+
+void write_tables(const ReportData& report, const std::string& data) {
+    for (const auto& [name, content] : csv_tables(report)) {
+        heed_signals();
+        write_file_atomically(data + "/" + name, content);
+    }
+}
+
+/// Gives every file of the directory its name in the other one, in order of the names.
+void move_files(const fs::path& from, const fs::path& to) {
+    std::vector<fs::path> files;
+    for (const fs::directory_entry& entry : fs::directory_iterator(from))
+        files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) {
+        const fs::path target = to / file.filename();
+        std::error_code error;
+        fs::rename(file, target, error);
+        if (error) {
+            throw Error(ExitCode::cannot_create,
+                        "'" + printable(target.string()) + "': " + error.message());
+        }
     }
 }
 
@@ -188,32 +230,38 @@ void write_images(const ReportData& report, const std::string& directory) {
 ReportFiles write_report(const ReportOptions& options) {
     const auto begin = std::chrono::steady_clock::now();
     const ReportData report = gather(options.result, options.stretched);
-    make_directory(options.directory);
-    make_directory(options.directory + "/data");
+    heed_signals();
+    const Directories directories({options.directory, options.directory + "/data"});
     ReportFiles files;
     files.findings = report.findings;
+    // Everything is made in hidden places first. Until all is there a signal or a full disk leaves
+    // an older report as it was; then it takes a moment to give the names.
+    const Scratch scratch(options.directory);
+    const std::string pictures = scratch.path() + "/pictures", data = scratch.path() + "/data",
+                      documents = scratch.path() + "/documents";
+    for (const std::string& path : {pictures, data, documents})
+        make_directory(path);
     if (options.pictures) {
-        const Scratch scratch(options.directory);
-        files.pictures = draw_pictures(report, scratch.path(), scratch.path());
-        for (const std::string& name : files.pictures) {
-            fs::rename(scratch.path() + "/" + name, options.directory + "/" + name);
-        }
+        files.pictures = draw_pictures(report, pictures, scratch.path());
+    }
+    write_tables(report, data);
+    write_images(report, data);
+    const std::string created = utc_now();
+    write_file_atomically(documents + "/summary.html", report_page(report, created));
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    write_file_atomically(documents + "/metadata.json",
+                          dump_text(metadata_json(report, created, seconds), 2) + "\n");
+    heed_signals();
+    move_files(data, options.directory + "/data");
+    move_files(pictures, options.directory);
+    move_files(documents, options.directory);
+    if (options.pictures) {
         const auto bins = static_cast<std::size_t>(report.result.one_time.g2.cols);
         add_older_names(options.directory, files.pictures, (bins + 8) / 9);
     }
-    for (const auto& [name, content] : csv_tables(report)) {
-        write_file_atomically(options.directory + "/data/" + name, content);
-    }
-    write_images(report, options.directory);
-    const std::string created = utc_now();
-    const std::string page = report_page(report, created);
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     files.metadata = options.directory + "/metadata.json";
-    write_file_atomically(files.metadata,
-                          dump_text(metadata_json(report, created, seconds), 2) + "\n");
     files.page = options.directory + "/summary.html";
-    write_file_atomically(files.page, page);
     return files;
 }
 

@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/fit_store.hpp"
 #include "host/text.hpp"
+#include "portal/stopping.hpp"
 
 #include <fmt/format.h>
 
@@ -111,6 +112,7 @@ void read_maps(const ResultReader& reader, ReportData& out, std::size_t most, st
     const std::size_t n = std::min(two.n_maps, most);
     out.n_maps_left_out = two.n_maps - n;
     for (std::size_t k = 0; k < n; ++k) {
+        heed_signals();
         ReportMap map;
         map.index = n < two.n_maps ? k * two.n_maps / n : k;
         map.label = map.index < two.map_bins.size() ? two.map_bins[map.index]

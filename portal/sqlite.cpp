@@ -2,13 +2,37 @@
 #include "portal/sqlite.hpp"
 
 #include "host/errors.hpp"
+#include "host/stop.hpp"
 #include "host/text.hpp"
+#include "portal/stopping.hpp"
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 namespace xpcs::portal {
+
+namespace {
+
+constexpr int wait_ms = 20;  ///< for another process, before the next try
+constexpr int most_waits = 30'000 / wait_ms;
+constexpr int steps_between_looks = 100'000;  ///< of SQLite's machine: about a millisecond
+
+/// Whether to wait on for a catalogue that another process writes.
+int wait_on(void*, int waits) {
+    if (waits >= most_waits || stop_requested()) return 0;
+    std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+    return 1;
+}
+
+/// Whether to give up what a statement is doing.
+int give_up(void*) {
+    return stop_requested() ? 1 : 0;
+}
+
+}  // namespace
 
 void Statement::Finish::operator()(sqlite3_stmt* statement) const {
     sqlite3_finalize(statement);
@@ -88,7 +112,8 @@ Database::Database(const std::string& path, bool create) : path_(path) {
         throw Error(ExitCode::cannot_create,
                     "catalogue '" + printable(path) + "': " + sqlite3_errstr(state));
     }
-    sqlite3_busy_timeout(database, 30'000);
+    sqlite3_busy_handler(database, wait_on, nullptr);
+    sqlite3_progress_handler(database, steps_between_looks, give_up, nullptr);
     execute("PRAGMA journal_mode=WAL");
     execute("PRAGMA synchronous=FULL");
     execute("PRAGMA foreign_keys=ON");
@@ -107,6 +132,7 @@ std::int64_t Database::last_row() const {
 
 void Database::fail(const std::string& what) const {
     const int code = sqlite3_errcode(database_.get()) & 0xff;
+    if (code == SQLITE_BUSY || code == SQLITE_INTERRUPT) heed_signals();
     const ExitCode exit = code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? ExitCode::data
                           : code == SQLITE_ERROR                          ? ExitCode::internal
                           : code == SQLITE_NOMEM                          ? ExitCode::no_memory

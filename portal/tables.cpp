@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "portal/tables.hpp"
 
+#include "portal/stopping.hpp"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -101,6 +103,7 @@ std::map<std::string, std::string> csv_tables(const ReportData& report) {
         std::string text = fmt::format("frame,time_{},intensity,outlier\n", report.time_unit);
         const std::set<std::size_t> outliers(report.outliers.begin(), report.outliers.end());
         for (std::size_t i = 0; i < result.intensity.size(); ++i) {
+            if (i % 65536 == 0) heed_signals();  // there may be tens of millions
             text += fmt::format("{},{:.9g},{},{}\n",
                                 i,
                                 static_cast<double>(i) * report.frame_step,

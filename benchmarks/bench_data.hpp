@@ -58,8 +58,8 @@ DenseChunk random_frames(std::int64_t n_pixels,
     chunk.n_frames = n_frames;
     chunk.n_pixels = n_pixels;
     chunk.sample_bytes = sizeof(Sample);
-    chunk.samples.resize(static_cast<std::size_t>(n_pixels * n_frames) * sizeof(Sample));
-    auto* samples = reinterpret_cast<Sample*>(chunk.samples.data());
+    chunk.allocate(static_cast<std::size_t>(n_pixels * n_frames) * sizeof(Sample));
+    auto* samples = reinterpret_cast<Sample*>(chunk.store.data());
     for (std::int64_t i = 0; i < n_pixels * n_frames; ++i)
         samples[i] = static_cast<Sample>(std::min(counts(random), 200));
     return chunk;

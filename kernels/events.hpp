@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace xpcs {
 
@@ -33,7 +34,24 @@ struct DenseChunk {
     std::int64_t n_frames = 0;
     std::int64_t n_pixels = 0;
     int sample_bytes = 2;  ///< 1, 2 or 4, unsigned
-    RawVector<std::byte> samples;
+    /// The samples, in `store` or where the reader has them already: these are good as long as the
+    /// block that was decoded.
+    std::span<const std::byte> samples;
+    RawVector<std::byte> store;
+
+    DenseChunk() = default;
+    DenseChunk(const DenseChunk&) = delete;
+    DenseChunk& operator=(const DenseChunk&) = delete;
+    DenseChunk(DenseChunk&&) = default;
+    DenseChunk& operator=(DenseChunk&&) = default;
+    ~DenseChunk() = default;
+
+    /// Room for n bytes of samples in `store`.
+    std::span<std::byte> allocate(std::size_t n) {
+        store.resize(n);
+        samples = store;
+        return store;
+    }
 };
 
 }  // namespace xpcs

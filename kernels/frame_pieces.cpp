@@ -58,19 +58,33 @@ HWY_INLINE void store_narrow(D d, hn::Vec<D> value, Out* out) {
     }
 }
 
-/// Samples that fit Out, no-data samples as 0; true if there were any of these.
+/// What a line had besides samples that fit.
+struct LineState {
+    bool no_data = false;    ///< there were samples without data
+    bool too_large = false;  ///< there were samples that do not fit
+};
+
+/// The samples as Out, those without data as 0.
 template <class Sample, class Out>
-HWY_INLINE bool clean_line(const Sample* in, Out* out) {
+HWY_INLINE LineState clean_line(const Sample* in, Out* out) {
     const hn::ScalableTag<Sample> d;
     const auto no_data = hn::Set(d, std::numeric_limits<Sample>::max());
-    auto any = hn::Zero(d);
+    auto any_bad = hn::Zero(d), any = any_bad;
     for (std::int64_t s = 0; s < block; s += static_cast<std::int64_t>(hn::Lanes(d))) {
         const auto value = hn::LoadU(d, in + s);
         const auto bad = hn::VecFromMask(d, hn::Eq(value, no_data));
-        any = hn::Or(any, bad);
-        store_narrow(d, hn::AndNot(bad, value), out + s);
+        const auto good = hn::AndNot(bad, value);
+        any_bad = hn::Or(any_bad, bad);
+        any = hn::Or(any, good);
+        store_narrow(d, good, out + s);
     }
-    return !hn::AllTrue(d, hn::Eq(any, hn::Zero(d)));
+    LineState state;
+    state.no_data = !hn::AllTrue(d, hn::Eq(any_bad, hn::Zero(d)));
+    if constexpr (sizeof(Out) < sizeof(Sample)) {
+        const auto high = hn::Set(d, static_cast<Sample>(~Sample{std::numeric_limits<Out>::max()}));
+        state.too_large = !hn::AllTrue(d, hn::Eq(hn::And(any, high), hn::Zero(d)));
+    }
+    return state;
 }
 
 struct LineSums {
@@ -174,9 +188,10 @@ void note_overflow(const Sample* frame,
     }
 }
 
-/// The samples of one frame on the slots [first, first + n) of a tile; adds up what is lit.
+/// The samples of one frame on the slots [first, first + n) of a tile; adds up what is lit. False
+/// if one of them does not fit.
 template <class Sample, class Out>
-HWY_INLINE void take_frame(const Sample* frame,
+HWY_INLINE bool take_frame(const Sample* frame,
                            const Partition& partition,
                            std::int64_t first,
                            std::int64_t n,
@@ -188,20 +203,21 @@ HWY_INLINE void take_frame(const Sample* frame,
     for (std::int64_t s = 0; s < n; s += block) {
         const std::int64_t n_line = std::min(block, n - s);
         const std::uint32_t* pixel = partition.pixel.data() + first + s;
-        if (clean_line(line_of(frame, pixel, n_line, gathered), line + s)) {
-            note_overflow(frame, partition, first + s, n_line, piece);
-        }
+        const LineState state = clean_line(line_of(frame, pixel, n_line, gathered), line + s);
+        if (state.too_large) return false;
+        if (state.no_data) note_overflow(frame, partition, first + s, n_line, piece);
         const LineSums more = sums_of(line + s);
         sums.photons += more.photons;
         sums.lit += more.lit;
     }
     piece.frame_photons[static_cast<std::size_t>(piece_frame)] += sums.photons;
     piece.counts.events += sums.lit;
+    return true;
 }
 
-/// Frames by pixels in, pixels by frames out.
+/// Frames by pixels in, pixels by frames out; false as soon as a sample does not fit.
 template <class Sample, class Out>
-void transpose_frames(const DenseChunk& chunk,
+bool transpose_frames(const DenseChunk& chunk,
                       const Partition& partition,
                       std::int64_t first_slot,
                       std::int64_t end_slot,
@@ -216,41 +232,41 @@ void transpose_frames(const DenseChunk& chunk,
         for (std::int64_t f0 = 0; f0 < n_frames; f0 += block) {
             const std::int64_t n_f = std::min(block, n_frames - f0);
             for (std::int64_t f = 0; f < n_f; ++f) {
-                take_frame(samples + (first + f0 + f) * chunk.n_pixels,
-                           partition,
-                           s0,
-                           n_slots,
-                           f0 + f,
-                           lines + f * pitch,
-                           piece);
+                if (!take_frame(samples + (first + f0 + f) * chunk.n_pixels,
+                                partition,
+                                s0,
+                                n_slots,
+                                f0 + f,
+                                lines + f * pitch,
+                                piece)) {
+                    return false;
+                }
             }
             transpose_lines(lines, n_f, n_slots, out + (s0 - first_slot) * n_frames + f0, n_frames);
         }
     }
+    return true;
 }
 
-/// Rows of piece.sample_bytes from samples of chunk.sample_bytes.
-void transpose_rows(const DenseChunk& chunk,
+/// Rows of piece.sample_bytes from samples of chunk.sample_bytes; false if they do not fit.
+bool transpose_rows(const DenseChunk& chunk,
                     const Partition& partition,
                     std::int64_t first_slot,
                     std::int64_t end_slot,
                     std::int64_t first,
                     SeriesPiece& piece) {
     const auto run = [&](auto sample, auto out) {
-        transpose_frames<decltype(sample), decltype(out)>(
+        return transpose_frames<decltype(sample), decltype(out)>(
             chunk, partition, first_slot, end_slot, first, piece);
     };
     const auto run_as = [&](auto sample) {
         using Sample = decltype(sample);
-        if (piece.sample_bytes == 1) {
-            run(sample, std::uint8_t{});
-        } else if constexpr (sizeof(Sample) > 1) {
-            if (piece.sample_bytes == 2) {
-                run(sample, std::uint16_t{});
-            } else if constexpr (sizeof(Sample) > 2) {
-                run(sample, std::uint32_t{});
-            }
+        if (piece.sample_bytes == 1) return run(sample, std::uint8_t{});
+        if constexpr (sizeof(Sample) > 1) {
+            if (piece.sample_bytes == 2) return run(sample, std::uint16_t{});
         }
+        if constexpr (sizeof(Sample) > 2) return run(sample, std::uint32_t{});
+        return false;
     };
     switch (chunk.sample_bytes) {
     case 1:
@@ -262,35 +278,6 @@ void transpose_rows(const DenseChunk& chunk,
     }
 }
 
-/// The largest sample that is not "no data".
-template <class Sample>
-std::uint32_t largest_of(const Sample* samples, std::int64_t n) {
-    const hn::ScalableTag<Sample> d;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    const auto no_data = hn::Set(d, std::numeric_limits<Sample>::max());
-    auto largest = hn::Zero(d);
-    std::int64_t i = 0;
-    for (; i + lanes <= n; i += lanes) {
-        const auto value = hn::LoadU(d, samples + i);
-        largest = hn::Max(largest, hn::IfThenZeroElse(hn::Eq(value, no_data), value));
-    }
-    Sample all = hn::GetLane(hn::MaxOfLanes(d, largest));
-    for (; i < n; ++i) {
-        if (samples[i] != std::numeric_limits<Sample>::max()) all = std::max(all, samples[i]);
-    }
-    return all;
-}
-
-std::uint32_t largest_sample(const DenseChunk& chunk, std::int64_t first, std::int64_t n_frames) {
-    const std::int64_t n = n_frames * chunk.n_pixels;
-    const std::byte* begin = chunk.samples.data() + first * chunk.n_pixels * chunk.sample_bytes;
-    // A byte never needs more than a byte.
-    if (chunk.sample_bytes == 1) return 0xFF;
-    if (chunk.sample_bytes == 2)
-        return largest_of(reinterpret_cast<const std::uint16_t*>(begin), n);
-    return largest_of(reinterpret_cast<const std::uint32_t*>(begin), n);
-}
-
 }  // namespace xpcs::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -299,7 +286,6 @@ HWY_AFTER_NAMESPACE();
 namespace xpcs {
 
 HWY_EXPORT(transpose_rows);
-HWY_EXPORT(largest_sample);
 
 namespace {
 
@@ -371,6 +357,8 @@ SeriesPiece events_from_frames(const DenseChunk& chunk,
     return piece;
 }
 
+/// Rows as narrow as the samples on kept pixels allow. Most runs need a byte, so the narrowest is
+/// tried first; the first sample that is too large comes early where there are such.
 template <class Sample>
 SeriesPiece
 rows_from_frames(const DenseChunk& chunk, const Partition& partition, const SeriesRange& range) {
@@ -383,13 +371,17 @@ rows_from_frames(const DenseChunk& chunk, const Partition& partition, const Seri
     const std::int64_t first_slot = std::int64_t{tiles.first} << tile_bits;
     const std::int64_t end_slot =
         std::min(partition.n_kept(), std::int64_t{tiles.first + tiles.n} << tile_bits);
-    const std::uint32_t largest =
-        HWY_DYNAMIC_DISPATCH(largest_sample)(chunk, first, piece.n_frames);
-    piece.sample_bytes = largest <= 0xFF ? 1 : largest <= 0xFFFF ? 2 : 4;
-    piece.frame_photons.assign(static_cast<std::size_t>(piece.n_frames), 0);
-    piece.rows.resize(static_cast<std::size_t>((end_slot - first_slot) * piece.n_frames) *
-                      static_cast<std::size_t>(piece.sample_bytes));
-    HWY_DYNAMIC_DISPATCH(transpose_rows)(chunk, partition, first_slot, end_slot, first, piece);
+    for (piece.sample_bytes = 1;; piece.sample_bytes *= 2) {
+        piece.counts = {};
+        piece.overflow_slots.clear();
+        piece.frame_photons.assign(static_cast<std::size_t>(piece.n_frames), 0);
+        piece.rows.resize(static_cast<std::size_t>((end_slot - first_slot) * piece.n_frames) *
+                          static_cast<std::size_t>(piece.sample_bytes));
+        if (HWY_DYNAMIC_DISPATCH(transpose_rows)(
+                chunk, partition, first_slot, end_slot, first, piece)) {
+            break;
+        }
+    }
     piece.counts.photons = static_cast<std::int64_t>(
         std::accumulate(piece.frame_photons.begin(), piece.frame_photons.end(), std::uint64_t{0}));
     return piece;

@@ -114,8 +114,8 @@ void CorrectedSource::decode(const RawBlock& block, Chunk& chunk, DecodeCounts& 
     out.n_frames = raw.n_frames;
     out.n_pixels = raw.n_pixels;
     out.sample_bytes = 4;
-    out.samples.resize(static_cast<std::size_t>(raw.n_frames * raw.n_pixels) * 4);
-    auto* to = reinterpret_cast<std::uint32_t*>(out.samples.data());
+    auto* to = reinterpret_cast<std::uint32_t*>(
+        out.allocate(static_cast<std::size_t>(raw.n_frames * raw.n_pixels) * 4).data());
     for_each_frame(
         raw,
         [&](std::int64_t f, std::int64_t p, auto value) {

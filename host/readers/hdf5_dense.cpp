@@ -147,12 +147,14 @@ class Hdf5Source final : public FrameSource {
         frames.n_frames = block.frame_after - block.first_record + 1;
         frames.n_pixels = info_.rows * info_.cols;
         frames.sample_bytes = info_.sample_bytes;
-        frames.samples.resize(static_cast<std::size_t>(frames.n_frames * frame_bytes_));
+        const auto n_bytes = static_cast<std::size_t>(frames.n_frames * frame_bytes_);
         const FrameSegment& segment = segments_[static_cast<std::size_t>(block.file)];
-        if (segment.pipeline) {
-            decode_chunks(segment, block, frames);
+        if (!segment.pipeline) {
+            frames.samples = std::span(block.bytes).first(n_bytes);
+        } else if (const std::byte* plain = plain_frames(segment, block, n_bytes)) {
+            frames.samples = {plain, n_bytes};
         } else {
-            std::memcpy(frames.samples.data(), block.bytes.data(), frames.samples.size());
+            decode_chunks(segment, block, frames, frames.allocate(n_bytes));
         }
         counts.records += frames.n_frames;
         counts.last_frame = std::max(counts.last_frame, block.frame_after);
@@ -360,8 +362,36 @@ class Hdf5Source final : public FrameSource {
         return segment.stored_in + ": " + segment.dataset + ": frame " + std::to_string(frame);
     }
 
-    void
-    decode_chunks(const FrameSegment& segment, const RawBlock& block, DenseChunk& frames) const {
+    /// The frames of a block whose chunks are whole frames as they are, one behind the other; null
+    /// where they have to be put together.
+    const std::byte*
+    plain_frames(const FrameSegment& segment, const RawBlock& block, std::size_t n_bytes) const {
+        const ChunkPipeline& pipeline = *segment.pipeline;
+        const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
+        if (!pipeline.filters.empty() ||
+            static_cast<std::int64_t>(segment.chunk[1]) != segment.rows ||
+            static_cast<std::int64_t>(segment.chunk[2]) != segment.cols) {
+            return nullptr;
+        }
+        const std::byte* first = nullptr;
+        std::uint64_t n = 0;
+        bool plain = true;
+        for_chunks(block.bytes, [&](const ChunkEntry& entry) {
+            const std::byte* at = block.bytes.data() + entry.offset;
+            if (first == nullptr) {
+                first = at;
+                plain = entry.frame == block.first_record;
+            }
+            plain = plain && entry.bytes == pipeline.chunk_bytes && at == first + n;
+            n += entry.bytes;
+        });
+        return plain && n >= n_bytes ? first : nullptr;
+    }
+
+    void decode_chunks(const FrameSegment& segment,
+                       const RawBlock& block,
+                       const DenseChunk& frames,
+                       std::span<std::byte> samples) const {
         thread_local ChunkScratch scratch;
         thread_local RawVector<std::byte> decoded;
         for_chunks(block.bytes, [&](const ChunkEntry& entry) {
@@ -376,8 +406,9 @@ class Hdf5Source final : public FrameSource {
                               static_cast<std::int64_t>(segment.chunk[1]) == segment.rows &&
                               static_cast<std::int64_t>(segment.chunk[2]) == segment.cols;
             if (fits && entry.bytes > 0) {
-                const std::span<std::byte> to(frames.samples.data() + relative * frame_bytes_,
-                                              segment.pipeline->chunk_bytes);
+                const std::span<std::byte> to =
+                    samples.subspan(static_cast<std::size_t>(relative * frame_bytes_),
+                                    segment.pipeline->chunk_bytes);
                 decode_chunk(*segment.pipeline, raw, skipped, to, scratch, what);
                 return;
             }
@@ -387,7 +418,7 @@ class Hdf5Source final : public FrameSource {
             } else {
                 decode_chunk(*segment.pipeline, raw, skipped, decoded, scratch, what);
             }
-            place_chunk(segment, entry, decoded, frames);
+            place_chunk(segment, entry, decoded, frames, samples);
         });
     }
 
@@ -395,7 +426,8 @@ class Hdf5Source final : public FrameSource {
     void place_chunk(const FrameSegment& segment,
                      const ChunkEntry& entry,
                      const RawVector<std::byte>& decoded,
-                     DenseChunk& frames) const {
+                     const DenseChunk& frames,
+                     std::span<std::byte> samples) const {
         const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
         const auto high = static_cast<std::int64_t>(segment.chunk[1]);
         const auto wide = static_cast<std::int64_t>(segment.chunk[2]);
@@ -407,7 +439,7 @@ class Hdf5Source final : public FrameSource {
             if (frame < 0 || frame >= frames.n_frames) continue;
             for (std::int64_t row = 0; row < rows; ++row) {
                 const std::byte* from = decoded.data() + (k * high + row) * wide * sample;
-                std::byte* to = frames.samples.data() + frame * frame_bytes_ +
+                std::byte* to = samples.data() + frame * frame_bytes_ +
                                 ((entry.row + row) * segment.cols + entry.col) * sample;
                 std::memcpy(to, from, static_cast<std::size_t>(cols * sample));
             }

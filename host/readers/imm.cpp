@@ -338,8 +338,8 @@ class ImmSource final : public FrameSource {
         chunk.n_frames = block.frame_after - block.first_record + 1;
         chunk.n_pixels = info_.rows * info_.cols;
         chunk.sample_bytes = info_.sample_bytes;
-        chunk.samples.resize(static_cast<std::size_t>(chunk.n_frames) * n_pixels * width);
-        std::byte* to = chunk.samples.data();
+        std::byte* to =
+            chunk.allocate(static_cast<std::size_t>(chunk.n_frames) * n_pixels * width).data();
         each_frame(block, [&](std::int64_t frame, const Payload& payload) {
             ++counts.records;
             if (!payload.header.sparse() && payload.header.value_bytes() == info_.sample_bytes) {

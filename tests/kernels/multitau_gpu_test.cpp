@@ -134,8 +134,8 @@ TEST_F(MultitauGpu, SumsBeyond64BitsAreExact) {
     chunk.n_frames = 400;
     chunk.n_pixels = 3;
     chunk.sample_bytes = 4;
-    chunk.samples.resize(4800);
-    auto* samples = reinterpret_cast<std::uint32_t*>(chunk.samples.data());
+    chunk.allocate(4800);
+    auto* samples = reinterpret_cast<std::uint32_t*>(chunk.store.data());
     for (std::size_t t = 0; t < 400; ++t) {
         samples[3 * t] = 4000000000U;  // 399 * 1.6e19 is above 2^64
         samples[3 * t + 1] = t % 3 == 0 ? 123456789U : 0U;
@@ -176,8 +176,8 @@ TEST_F(MultitauGpu, SumsOfBrightPixelsOfManyTilesCarryExactly) {
     chunk.n_frames = n_frames;
     chunk.n_pixels = n_pixels;
     chunk.sample_bytes = 4;
-    chunk.samples.resize(static_cast<std::size_t>(4 * n_frames * n_pixels));
-    auto* samples = reinterpret_cast<std::uint32_t*>(chunk.samples.data());
+    chunk.allocate(static_cast<std::size_t>(4 * n_frames * n_pixels));
+    auto* samples = reinterpret_cast<std::uint32_t*>(chunk.store.data());
     std::fill_n(samples, n_frames * n_pixels, 0U);
     std::mt19937_64 random(71);
     for (std::int64_t t = 0; t < n_frames; ++t) {

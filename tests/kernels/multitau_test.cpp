@@ -225,8 +225,8 @@ TEST(Multitau, SumsBeyond64BitsAreExact) {
     chunk.n_frames = 400;
     chunk.n_pixels = 1;
     chunk.sample_bytes = 4;
-    chunk.samples.resize(1600);
-    std::fill_n(reinterpret_cast<std::uint32_t*>(chunk.samples.data()), 400, 4000000000U);
+    chunk.allocate(1600);
+    std::fill_n(reinterpret_cast<std::uint32_t*>(chunk.store.data()), 400, 4000000000U);
     series.append(make_piece(chunk, partition, {}, false, scratch));
     const MultitauSums sums = cpu::multitau(series, request_for(400));
     EXPECT_TRUE(sums.whole.G2[0] == uint128{399} * 4000000000U * 4000000000U);

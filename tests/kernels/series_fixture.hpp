@@ -87,9 +87,8 @@ std::vector<DenseChunk> dense_chunks(const reference::Run& run, std::int64_t fra
         chunk.n_frames = std::min(frames_per_chunk, run.n_frames - t);
         chunk.n_pixels = run.n_pixels;
         chunk.sample_bytes = sizeof(Sample);
-        chunk.samples.resize(static_cast<std::size_t>(chunk.n_frames * chunk.n_pixels) *
-                             sizeof(Sample));
-        auto* samples = reinterpret_cast<Sample*>(chunk.samples.data());
+        chunk.allocate(static_cast<std::size_t>(chunk.n_frames * chunk.n_pixels) * sizeof(Sample));
+        auto* samples = reinterpret_cast<Sample*>(chunk.store.data());
         for (std::int64_t i = 0; i < chunk.n_frames * chunk.n_pixels; ++i) {
             samples[i] =
                 static_cast<Sample>(run.counts[static_cast<std::size_t>(t * run.n_pixels + i)]);

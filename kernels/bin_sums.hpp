@@ -31,17 +31,10 @@ class CountSums {
         if (bound_[bin] + growth > room) flush(bin);
         bound_[bin] += growth;
         std::uint64_t* out = narrow_.data() + bin * stride_;
-        for (std::size_t i = 0; i < n_lags_; ++i)
-            out[i] += sums.G2[i];
-        out += n_lags_;
-        for (std::size_t i = 0; i < n_lags_; ++i)
-            out[i] += sums.head[i];
-        out += n_lags_;
-        for (std::size_t i = 0; i < n_lags_; ++i)
-            out[i] += sums.tail[i];
-        out += n_lags_;
-        for (std::size_t i = 0; i < n_levels_; ++i)
-            out[i] += sums.total[i];
+        add_array(sums.G2, n_lags_, out);
+        add_array(sums.head, n_lags_, out + n_lags_);
+        add_array(sums.tail, n_lags_, out + 2 * n_lags_);
+        add_array(sums.total, n_levels_, out + 3 * n_lags_);
     }
 
     std::int64_t* n_signal(std::uint32_t dynamic_bin) {
@@ -52,6 +45,12 @@ class CountSums {
 
   private:
     static constexpr double room = 9.0e18;  // below 2^63
+
+    static void
+    add_array(const std::uint64_t* __restrict in, std::size_t n, std::uint64_t* __restrict out) {
+        for (std::size_t i = 0; i < n; ++i)
+            out[i] += in[i];
+    }
 
     void flush(std::size_t bin) {
         for (std::size_t i = bin * stride_; i < (bin + 1) * stride_; ++i) {

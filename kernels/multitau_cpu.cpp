@@ -16,12 +16,16 @@
 #include <memory>
 #include <numeric>
 
+// A group of pixels has a fixed number of lanes, which scalable vectors do not know.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+
 // The order of what follows matters: this file is read once per instruction set.
 // clang-format off
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/multitau_cpu.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include "kernels/multitau_groups-inl.hpp"
 #include "kernels/multitau_stretch-inl.hpp"
 // clang-format on
 
@@ -82,6 +86,7 @@ void packed_tile(const TileJob& job,
                  TileWorker& worker,
                  std::uint64_t* pixel_photons,
                  PixelMeans* means) {
+    if (suits_groups(job, tile) && grouped_tile(job, tile, worker, pixel_photons, means)) return;
     PackedTileEvents& events = worker.packed;
     job.series.gather(tile, events);
     const std::int64_t first = job.series.first_slot(tile);
@@ -122,24 +127,6 @@ void sparse_tile(const TileJob& job,
                    worker,
                    pixel_photons,
                    means);
-    }
-}
-
-/// Rows whose frames are those of the analysis, in the width that the samples have.
-template <class Sample>
-void plain_rows(const TileJob& job,
-                std::int64_t tile,
-                TileWorker& worker,
-                std::uint64_t* pixel_photons,
-                PixelMeans* means) {
-    const auto n_frames = static_cast<std::size_t>(job.request.frames.n_frames);
-    worker.samples.resize(std::max(worker.samples.size(), n_frames * sizeof(Sample)));
-    auto* row = reinterpret_cast<Sample*>(worker.samples.data());
-    const std::int64_t end = job.series.end_slot(tile);
-    for (std::int64_t slot = job.series.first_slot(tile); slot < end; ++slot) {
-        if (is_excluded(job.request, slot)) continue;
-        job.series.gather_row(slot, job.request.frames.n_frames, row);
-        add_pixel(job, slot, PixelRow<Sample>{row, n_frames}, worker, pixel_photons, means);
     }
 }
 

@@ -30,7 +30,8 @@ struct TileWorker {
     PackedTileEvents packed;
     RawVector<std::uint32_t> row, frame, count, shifted;
     RawVector<std::uint32_t> file_frame, file_count;  ///< of one pixel, before selection
-    RawVector<std::byte> samples;                     ///< one row of 8, 16 or 32 bits
+    RawVector<std::byte> samples;                     ///< rows of 8, 16 or 32 bits
+    TileCells cells;
     RawVector<double> value;
     PixelScratch scratch;
     LagSums sums;

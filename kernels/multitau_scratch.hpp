@@ -4,6 +4,7 @@
 
 #include "kernels/array.hpp"
 #include "kernels/lag_ladder.hpp"
+#include "kernels/lag_sums.hpp"
 
 #include <cstdint>
 
@@ -28,10 +29,34 @@ class BlockRow {
     RawVector<T> buffer_;
 };
 
+/// Pixels that are correlated together, at most: the 32-bit lanes of the longest vector.
+constexpr int most_lanes = 16;
+
+/// Sums of a group of pixels, those of a lag side by side; see LagSums. Levels from `end_level` on,
+/// whose blocks need more than 16 bits, are not among them.
+struct LaneSums {
+    alignas(64) std::uint64_t G2[max_lags][most_lanes];
+    alignas(64) std::int32_t head[max_lags][most_lanes];
+    alignas(64) std::int32_t tail[max_lags][most_lanes];
+    alignas(
+        64) std::int32_t odd[LagLadder::max_levels][most_lanes];  ///< last block without partner
+    int end_level;
+    std::int64_t n_blocks;  ///< of the level before end_level
+};
+
+struct WeightedLaneSums {
+    alignas(64) double G2[max_lags][most_lanes];
+    alignas(64) double past[max_lags][most_lanes];
+    alignas(64) double future[max_lags][most_lanes];
+};
+
 struct PixelScratch {
     BlockRow<std::int16_t> blocks;
     RawVector<std::uint64_t> wide_blocks;
     BlockRow<double> real_blocks;
+    BlockRow<std::int16_t> columns;  ///< of a group of pixels
+    LaneSums lanes;
+    WeightedLaneSums weighted_lanes;
     RawVector<std::uint32_t> first, second;  ///< collected pairs of events
     std::uint64_t slot_sums[(LagLadder::max_levels + 2) * slots_per_level];
     double slot_sums_real[(LagLadder::max_levels + 2) * slots_per_level];

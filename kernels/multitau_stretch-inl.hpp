@@ -22,14 +22,14 @@ HWY_BEFORE_NAMESPACE();
 namespace xpcs::HWY_NAMESPACE {
 
 /// Pixel g2 = n G2 / (past future) into the sums of its dynamic bin, where there is signal.
-inline void add_ratios(const double* G2,
-                       const double* past,
-                       const double* future,
-                       const double* pairs,
+inline void add_ratios(const double* HWY_RESTRICT G2,
+                       const double* HWY_RESTRICT past,
+                       const double* HWY_RESTRICT future,
+                       const double* HWY_RESTRICT pairs,
                        std::size_t n_lags,
-                       double* row,
-                       std::int64_t* n_signal) {
-    double* square = row + n_lags;
+                       double* HWY_RESTRICT row,
+                       double* HWY_RESTRICT square,
+                       std::int64_t* HWY_RESTRICT n_signal) {
     for (std::size_t i = 0; i < n_lags; ++i) {
         const double product = past[i] * future[i];
         const bool signal = product > 0;
@@ -77,14 +77,15 @@ HWY_INLINE std::uint64_t sum_of(const T* count, std::size_t n) {
     return sum;
 }
 HWY_INLINE std::uint64_t sum_of(const std::uint8_t* count, std::size_t n) {
-    // Pieces of 2^16 bytes fit 32 bits, which vectors add up faster.
-    std::uint64_t sum = 0;
-    for (std::size_t first = 0; first < n; first += 65536) {
-        std::uint32_t part = 0;
-        for (std::size_t i = first; i < std::min(n, first + 65536); ++i)
-            part += count[i];
-        sum += part;
-    }
+    const hn::ScalableTag<std::uint8_t> d;
+    const hn::Repartition<std::uint64_t, decltype(d)> d64;
+    auto sums = hn::Zero(d64);
+    std::size_t i = 0;
+    for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d))
+        sums = hn::Add(sums, hn::SumsOf8(hn::LoadU(d, count + i)));
+    std::uint64_t sum = hn::GetLane(hn::SumOfLanes(d64, sums));
+    for (; i < n; ++i)
+        sum += count[i];
     return sum;
 }
 inline std::uint64_t total_of(const PixelEvents& pixel) {
@@ -183,18 +184,14 @@ inline void correlate_weights(const TileJob&,
         pixel.sample, weight, stretch.ladder, stretch.taken, worker.scratch, worker.weighted_sums);
 }
 
+inline const double* weights_of(const TileJob& job, const Stretch& stretch) {
+    return job.request.weights->weight.data() + stretch.begin;
+}
+
 /// Weighted sums of a pixel, added to its static bin.
-template <class Pixel>
-inline void correlate_weighted(const TileJob& job,
-                               std::size_t which,
-                               std::uint32_t bin,
-                               const Pixel& pixel,
-                               TileWorker& worker,
-                               PixelSums& out) {
-    const Stretch& stretch = job.stretches[which];
-    correlate_weights(
-        job, stretch, pixel, job.request.weights->weight.data() + stretch.begin, worker);
-    const auto n_lags = static_cast<std::size_t>(stretch.ladder.n_lags());
+inline void add_weighted(
+    const TileJob& job, std::size_t which, std::uint32_t bin, TileWorker& worker, PixelSums& out) {
+    const auto n_lags = static_cast<std::size_t>(job.stretches[which].ladder.n_lags());
     std::copy_n(worker.weighted_sums.G2, n_lags, out.G2);
     std::copy_n(worker.weighted_sums.past, n_lags, out.past);
     std::copy_n(worker.weighted_sums.future, n_lags, out.future);
@@ -206,6 +203,40 @@ inline void correlate_weighted(const TileJob& job,
     for (std::size_t i = 0; i < n_lags; ++i)
         row[2 * n_lags + i] += out.future[i];
 }
+
+/// Adds the sums of one stretch of one pixel, which the worker holds, to those of its bins.
+inline void add_sums(const TileJob& job,
+                     std::size_t which,
+                     std::int64_t slot,
+                     std::uint64_t total,
+                     TileWorker& worker,
+                     PixelMeans* means) {
+    const Stretch& stretch = job.stretches[which];
+    const Partition& partition = job.series.partition();
+    const std::uint32_t bin = partition.static_bin[static_cast<std::size_t>(slot)];
+    const std::uint32_t dynamic = partition.dynamic_of_static[bin];
+    PixelSums sums;
+    if (job.request.weights == nullptr) {
+        worker.counts[which].add(bin, worker.sums, total);
+        counts_as_doubles(worker.sums, total, stretch.ladder, sums);
+    } else {
+        add_weighted(job, which, bin, worker, sums);
+    }
+    const auto n_lags = static_cast<std::size_t>(stretch.ladder.n_lags());
+    double* ratios = worker.ratios[which].row(dynamic);
+    add_ratios(sums.G2,
+               sums.past,
+               sums.future,
+               stretch.pairs.data(),
+               n_lags,
+               ratios,
+               ratios + n_lags,
+               worker.counts[which].n_signal(dynamic));
+    if (means != nullptr) {
+        store_means(stretch, sums.G2, sums.past, sums.future, slot - means->first_slot, *means);
+    }
+}
+
 /// One stretch of one pixel.
 template <class Pixel>
 inline void add_stretch(const TileJob& job,
@@ -216,27 +247,12 @@ inline void add_stretch(const TileJob& job,
                         TileWorker& worker,
                         PixelMeans* means) {
     const Stretch& stretch = job.stretches[which];
-    const Partition& partition = job.series.partition();
-    const std::uint32_t bin = partition.static_bin[static_cast<std::size_t>(slot)];
-    const std::uint32_t dynamic = partition.dynamic_of_static[bin];
-    PixelSums sums;
     if (job.request.weights == nullptr) {
         correlate_counts(job, stretch, pixel, total, worker);
-        worker.counts[which].add(bin, worker.sums, total);
-        counts_as_doubles(worker.sums, total, stretch.ladder, sums);
     } else {
-        correlate_weighted(job, which, bin, pixel, worker, sums);
+        correlate_weights(job, stretch, pixel, weights_of(job, stretch), worker);
     }
-    add_ratios(sums.G2,
-               sums.past,
-               sums.future,
-               stretch.pairs.data(),
-               static_cast<std::size_t>(stretch.ladder.n_lags()),
-               worker.ratios[which].row(dynamic),
-               worker.counts[which].n_signal(dynamic));
-    if (means != nullptr) {
-        store_means(stretch, sums.G2, sums.past, sums.future, slot - means->first_slot, *means);
-    }
+    add_sums(job, which, slot, total, worker, means);
 }
 
 /// Photons of a pixel in every slice of the SAXS segments.
@@ -287,6 +303,24 @@ inline PixelRow<Sample> slice(const PixelRow<Sample>& pixel, const Stretch& stre
     return {pixel.sample + stretch.begin, static_cast<std::size_t>(stretch.end - stretch.begin)};
 }
 
+/// What of one pixel needs no correlation. Returns its photons.
+template <class Pixel>
+inline std::uint64_t note_photons(const TileJob& job,
+                                  std::int64_t slot,
+                                  const Pixel& pixel,
+                                  TileWorker& worker,
+                                  std::uint64_t* pixel_photons) {
+    const std::uint64_t total = total_of(pixel);
+    pixel_photons[slot] = total;
+    if (total == 0 || job.request.n_segments == 0) return total;
+    const std::uint32_t bin = job.series.partition().static_bin[static_cast<std::size_t>(slot)];
+    add_segments(job.request,
+                 pixel,
+                 worker.segments.data() +
+                     std::size_t{bin} * static_cast<std::size_t>(job.request.n_segments));
+    return total;
+}
+
 /// Everything of one pixel in the analysis frames.
 template <class Pixel>
 inline void add_pixel(const TileJob& job,
@@ -295,16 +329,8 @@ inline void add_pixel(const TileJob& job,
                       TileWorker& worker,
                       std::uint64_t* pixel_photons,
                       PixelMeans* means) {
-    const std::uint64_t total = total_of(pixel);
-    pixel_photons[slot] = total;
+    const std::uint64_t total = note_photons(job, slot, pixel, worker, pixel_photons);
     if (total == 0) return;
-    if (job.request.n_segments > 0) {
-        const std::uint32_t bin = job.series.partition().static_bin[static_cast<std::size_t>(slot)];
-        add_segments(job.request,
-                     pixel,
-                     worker.segments.data() +
-                         std::size_t{bin} * static_cast<std::size_t>(job.request.n_segments));
-    }
     add_stretch(job, 0, slot, pixel, total, worker, means);
     for (std::size_t k = 1; k < job.stretches.size(); ++k) {
         const Pixel part = slice(pixel, job.stretches[k], worker);

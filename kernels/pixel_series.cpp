@@ -259,6 +259,50 @@ void PixelSeries::gather(std::int64_t tile, PackedTileEvents& out) const {
     }
 }
 
+std::int64_t PixelSeries::n_records(std::int64_t tile) const {
+    std::int64_t n = 0;
+    const TileParts all = parts(tile);
+    for (std::size_t k = 0; k < all.n; ++k)
+        n += all.begin[k][all.column + 1] - all.begin[k][all.column];
+    return n;
+}
+
+std::int64_t PixelSeries::n_records_on(std::int64_t tile,
+                                       const std::vector<std::uint8_t>& marked) const {
+    const std::uint8_t* mark = marked.data() + first_slot(tile);
+    const std::int64_t n_pixels = end_slot(tile) - first_slot(tile);
+    std::int64_t n = 0;
+    if (std::find_if(mark, mark + n_pixels, [](std::uint8_t m) { return m != 0; }) ==
+        mark + n_pixels) {
+        return n;
+    }
+    for_each_word(*this, tile, [&](std::uint32_t pixel, std::uint32_t) { n += mark[pixel] != 0; });
+    return n;
+}
+
+// Records of a piece go by time, so each block is filled from front to back.
+bool PixelSeries::scatter(std::int64_t tile, std::int64_t n_frames, TileCells& out) const {
+    out.count.resize(static_cast<std::size_t>(n_frames << tile_bits));
+    std::fill(out.count.begin(), out.count.end(), std::uint8_t{0});
+    std::uint8_t* counts = out.count.data();
+    constexpr std::uint32_t block = TileCells::block;
+    const auto block_size = static_cast<std::size_t>(n_frames) * block;
+    std::uint32_t any = 0;
+    std::int64_t n = 0, lit = 0;
+    for_each_word(*this, tile, [&](std::uint32_t pixel, std::uint32_t word) {
+        std::uint8_t& count =
+            counts[pixel / block * block_size + std::size_t{word >> 8} * block + pixel % block];
+        lit += count == 0;
+        const std::uint32_t sum = count + (word & 0xFFU);
+        any |= sum;
+        count = static_cast<std::uint8_t>(sum);
+        ++n;
+    });
+    out.n_records = n;
+    out.duplicates = n - lit;
+    return any <= 0xFF;
+}
+
 void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
     if (dense_) {
         std::vector<std::uint32_t> row(frame_photons_.size());

@@ -106,6 +106,16 @@ struct PackedTileEvents {
     RawVector<std::uint32_t> cursor;
 };
 
+/// The photons of one tile in every frame, for tiles whose pixels count in many of them.
+struct TileCells {
+    static constexpr std::int64_t block = 16;  ///< pixels
+    /// [tile_pixels / block][n_frames][block], 0 behind the tile's last pixel: blocks of pixels are
+    /// correlated one after the other, and their counts shall lie side by side.
+    RawVector<std::uint8_t> count;
+    std::int64_t n_records = 0;
+    std::int64_t duplicates = 0;  ///< records that share pixel and frame with an earlier one
+};
+
 class PixelSeries {
   public:
     /// `keep` false: pieces are counted and dropped, only frame sums and counts remain.
@@ -169,6 +179,13 @@ class PixelSeries {
     bool packs() const { return !dense_ && all_narrow_ && last_frame_ < std::int64_t{1} << 24; }
     /// The same as words, half the memory to move; records that share pixel and frame stay apart.
     void gather(std::int64_t tile, PackedTileEvents& out) const;
+
+    /// The same as the counts of all frames; false where a pixel's count of a frame exceeds 255.
+    /// Only for series that pack; `n_frames` is beyond their last frame.
+    bool scatter(std::int64_t tile, std::int64_t n_frames, TileCells& out) const;
+    std::int64_t n_records(std::int64_t tile) const;
+    /// Of the records of a tile those on marked pixels; `marked` is of all kept pixels.
+    std::int64_t n_records_on(std::int64_t tile, const std::vector<std::uint8_t>& marked) const;
 
     /// Dense: samples of one kept pixel, frames begin_frame ... begin_frame + n - 1; frames without
     /// data are 0. `Sample` (8, 16 or 32 bits, unsigned) must hold largest_sample(). Thread-safe.

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Groups of pixels, correlated lane by lane, give what single pixels give: rows of each width and
+// events in many frames, held against pairs of events.
+#include "kernels/multitau.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "series_fixture.hpp"
+#include "twins.hpp"
+
+namespace xpcs::test {
+namespace {
+
+constexpr double all_pairs = 1e9, all_dense = 1e-9;
+
+/// Every way through the lanes against pairs of events.
+void expect_lanes_right(const reference::Run& run,
+                        MultitauRequest request,
+                        const std::string& what) {
+    const Partition partition = partition_of(run);
+    const PixelSeries events = sparse_series(run, partition, {}, 997);
+    request.dense_neighbours = all_pairs;
+    MultitauSums expected = cpu::multitau(events, request);
+    request.dense_neighbours = all_dense;
+    expect_equal_sums(expected, cpu::multitau(events, request), what + ", events");
+    expected.events_used = expected.duplicates = 0;  // rows have no events
+    const double largest = *std::max_element(run.counts.begin(), run.counts.end());
+    if (largest < 255) {
+        expect_equal_sums(expected,
+                          cpu::multitau(dense_series<std::uint8_t>(run, partition, false), request),
+                          what + ", bytes");
+    }
+    expect_equal_sums(expected,
+                      cpu::multitau(dense_series<std::uint32_t>(run, partition, false), request),
+                      what + ", as wide as needed");
+}
+
+FrameWeights uneven_weights(std::int64_t n_frames) {
+    FrameWeights weights;
+    for (std::int64_t t = 0; t < n_frames; ++t)
+        weights.weight.push_back(0.5 + static_cast<double>(t * 7919 % 1000) / 1000);
+    return weights;
+}
+
+TEST(Lanes, EveryLength) {
+    std::vector<std::int64_t> lengths(48);
+    std::iota(lengths.begin(), lengths.end(), 2);
+    lengths.insert(lengths.end(), {63, 64, 65, 127, 129, 255, 513, 1000, 1023});
+    for (const std::int64_t n : lengths) {
+        for (const double mean : {0.1, 3.0}) {
+            const reference::Run run =
+                poisson_run(n, 37, mean, static_cast<std::uint64_t>(n) + 5, 5);
+            const FrameWeights weights = uneven_weights(n);
+            const std::string what = "T " + std::to_string(n) + ", mean " + std::to_string(mean);
+            MultitauRequest request = request_for(n);
+            expect_lanes_right(run, request, what);
+            request.weights = &weights;
+            expect_lanes_right(run, request, what + ", weights");
+            if (HasFatalFailure()) return;
+        }
+    }
+}
+
+TEST(Lanes, SeveralTiles) {
+    const reference::Run run = poisson_run(300, 1100, 0.4, 3, 100);
+    const FrameWeights weights = uneven_weights(run.n_frames);
+    MultitauRequest request = request_for(run.n_frames);
+    request.threads = 2;
+    expect_lanes_right(run, request, "counts");
+    request.weights = &weights;
+    expect_lanes_right(run, request, "weights");
+}
+
+TEST(Lanes, ExcludedPixelsSlicesAndSegments) {
+    const reference::Run run = poisson_run(403, 75, 0.6, 4, 10);
+    std::vector<std::uint8_t> excluded(75, 0);
+    for (const std::size_t p : {0, 15, 16, 17, 18, 40, 74})
+        excluded[p] = 1;
+    MultitauRequest request = request_for(run.n_frames);
+    request.excluded = &excluded;
+    request.n_segments = 10;
+    request.segment_frames = 40;
+    request.n_partial = 3;
+    for (const bool cumulative : {false, true}) {
+        request.partial_cumulative = cumulative;
+        expect_lanes_right(run, request, cumulative ? "cumulative" : "slices");
+    }
+}
+
+TEST(Lanes, PixelsWithoutCounts) {
+    reference::Run run = poisson_run(200, 64, 1.5, 6, 8);
+    for (std::int64_t t = 0; t < run.n_frames; ++t) {
+        for (std::int64_t p = 16; p < 40; ++p)
+            at(run, t, p) = 0;
+    }
+    expect_lanes_right(run, request_for(run.n_frames), "an empty group");
+}
+
+/// Blocks of what level need 64 bits depends on the largest sample and the total.
+TEST(Lanes, CountsOfAnySize) {
+    for (const int largest : {40, 250, 5000, 11585, 11586, 23170, 23171, 40000, 65534}) {
+        reference::Run run = empty_run(333, 40, 6);
+        std::mt19937_64 random(8);
+        for (double& count : run.counts)
+            count = static_cast<double>(random() % static_cast<std::uint64_t>(largest));
+        at(run, 5, 3) = largest;
+        const FrameWeights weights = uneven_weights(run.n_frames);
+        MultitauRequest request = request_for(run.n_frames);
+        expect_lanes_right(run, request, "counts up to " + std::to_string(largest));
+        request.weights = &weights;
+        expect_lanes_right(run, request, "weighted counts up to " + std::to_string(largest));
+    }
+}
+
+/// The sums of lanes are emptied before they pass 32 bits.
+TEST(Lanes, ManyLargeCounts) {
+    reference::Run run = empty_run(4000, 17);
+    for (std::size_t i = 0; i < run.counts.size(); ++i)
+        run.counts[i] = 23000 + static_cast<double>(i % 171);
+    expect_lanes_right(run, request_for(run.n_frames), "4000 counts of 23 000");
+}
+
+TEST(Lanes, OneBrightPixelAmongMany) {
+    reference::Run run = poisson_run(500, 48, 0.5, 9, 6);
+    for (std::int64_t t = 0; t < run.n_frames; ++t)
+        at(run, t, 20) = 240;
+    expect_lanes_right(run, request_for(run.n_frames), "120 000 photons on one pixel");
+}
+
+TEST(Lanes, FramesThatAreLeftOut) {
+    const reference::Run run = poisson_run(301, 33, 0.8, 10, 4);
+    FrameWeights weights = uneven_weights(run.n_frames);
+    for (std::size_t t = 40; t < 47; ++t)
+        weights.weight[t] = 0;
+    MultitauRequest request = request_for(run.n_frames);
+    request.weights = &weights;
+    expect_lanes_right(run, request, "gaps");
+}
+
+/// A window that is left with nothing, or next to nothing, of a bright pixel.
+TEST(Lanes, WeightedWindowsThatAreNearlyEmpty) {
+    reference::Run run = empty_run(400, 20);
+    std::mt19937_64 random(11);
+    for (std::int64_t p = 0; p < 20; ++p) {
+        for (std::int64_t t = 0; t < 4 + p; ++t)
+            at(run, p % 2 == 0 ? t : 399 - t, p) = static_cast<double>(random() % 20);
+        at(run, 200, p) = p % 3 == 0 ? 1 : 0;
+    }
+    const FrameWeights weights = uneven_weights(run.n_frames);
+    MultitauRequest request = request_for(run.n_frames);
+    request.weights = &weights;
+    expect_lanes_right(run, request, "counts at one end");
+}
+
+/// Frames selected or averaged take the way of single pixels, from the same rows.
+TEST(Lanes, SelectedFrames) {
+    const reference::Run run = poisson_run(410, 40, 0.9, 12, 4);
+    MultitauRequest request = request_for(100);
+    request.frames = {6, 2, 2, 100};
+    expect_lanes_right(run, request, "every second pair");
+}
+
+}  // namespace
+}  // namespace xpcs::test

@@ -92,44 +92,67 @@ struct LineSums {
     std::int64_t lit = 0;
 };
 
+/// Adds up lines of one frame; lanes are only summed up at the end.
 template <class Out>
-HWY_INLINE LineSums sums_of(const Out* line) {
-    LineSums sums;
-    for (std::int64_t s = 0; s < block; ++s) {
-        sums.photons += line[s];
-        sums.lit += line[s] != 0;
+class LineCounter {
+  public:
+    HWY_INLINE void add(const Out* line) {
+        for (std::int64_t s = 0; s < block; ++s) {
+            sums_.photons += line[s];
+            sums_.lit += line[s] != 0;
+        }
     }
-    return sums;
-}
-HWY_INLINE LineSums sums_of(const std::uint8_t* line) {
-    const hn::ScalableTag<std::uint8_t> d;
-    const hn::Repartition<std::uint64_t, decltype(d)> d64;
-    const auto one = hn::Set(d, 1);
-    auto photons = hn::Zero(d64), lit = hn::Zero(d64);
-    for (std::int64_t s = 0; s < block; s += static_cast<std::int64_t>(hn::Lanes(d))) {
-        const auto value = hn::LoadU(d, line + s);
-        photons = hn::Add(photons, hn::SumsOf8(value));
-        lit = hn::Add(lit, hn::SumsOf8(hn::Min(value, one)));
+    HWY_INLINE LineSums sums() const { return sums_; }
+
+  private:
+    LineSums sums_;
+};
+template <>
+class LineCounter<std::uint8_t> {
+  public:
+    HWY_INLINE LineCounter() : photons_(hn::Zero(d64)), lit_(hn::Zero(d64)) {}
+    HWY_INLINE void add(const std::uint8_t* line) {
+        for (std::int64_t s = 0; s < block; s += static_cast<std::int64_t>(hn::Lanes(d))) {
+            const auto value = hn::LoadU(d, line + s);
+            photons_ = hn::Add(photons_, hn::SumsOf8(value));
+            lit_ = hn::Add(lit_, hn::SumsOf8(hn::Min(value, hn::Set(d, 1))));
+        }
     }
-    return {hn::GetLane(hn::SumOfLanes(d64, photons)),
-            static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, lit)))};
-}
-HWY_INLINE LineSums sums_of(const std::uint16_t* line) {
-    const hn::ScalableTag<std::uint16_t> d;
-    const hn::Repartition<std::uint32_t, decltype(d)> d32;
-    const auto low = hn::Set(d32, 0xFFFF);
-    const auto one = hn::Set(d, 1);
-    auto photons = hn::Zero(d32), lit = hn::Zero(d32);
-    for (std::int64_t s = 0; s < block; s += static_cast<std::int64_t>(hn::Lanes(d))) {
-        const auto value = hn::LoadU(d, line + s);
-        const auto pairs = hn::BitCast(d32, value);
-        const auto lit_pairs = hn::BitCast(d32, hn::Min(value, one));
-        photons = hn::Add(photons, hn::Add(hn::And(pairs, low), hn::ShiftRight<16>(pairs)));
-        lit = hn::Add(lit, hn::Add(hn::And(lit_pairs, low), hn::ShiftRight<16>(lit_pairs)));
+    HWY_INLINE LineSums sums() const {
+        return {hn::GetLane(hn::SumOfLanes(d64, photons_)),
+                static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, lit_)))};
     }
-    return {hn::GetLane(hn::SumOfLanes(d32, photons)),
-            static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d32, lit)))};
-}
+
+  private:
+    static constexpr hn::ScalableTag<std::uint8_t> d{};
+    static constexpr hn::Repartition<std::uint64_t, decltype(d)> d64{};
+    hn::Vec<decltype(d64)> photons_, lit_;
+};
+/// A tile has so few pixels that its photons of a frame fit the lanes.
+template <>
+class LineCounter<std::uint16_t> {
+  public:
+    HWY_INLINE LineCounter() : photons_(hn::Zero(d32)), lit_(hn::Zero(d32)) {}
+    HWY_INLINE void add(const std::uint16_t* line) {
+        const auto low = hn::Set(d32, 0xFFFF);
+        for (std::int64_t s = 0; s < block; s += static_cast<std::int64_t>(hn::Lanes(d))) {
+            const auto value = hn::LoadU(d, line + s);
+            const auto pairs = hn::BitCast(d32, value);
+            const auto lit = hn::BitCast(d32, hn::Min(value, hn::Set(d, 1)));
+            photons_ = hn::Add(photons_, hn::Add(hn::And(pairs, low), hn::ShiftRight<16>(pairs)));
+            lit_ = hn::Add(lit_, hn::Add(hn::And(lit, low), hn::ShiftRight<16>(lit)));
+        }
+    }
+    HWY_INLINE LineSums sums() const {
+        return {hn::GetLane(hn::SumOfLanes(d32, photons_)),
+                static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d32, lit_)))};
+    }
+
+  private:
+    static constexpr hn::ScalableTag<std::uint16_t> d{};
+    static constexpr hn::Repartition<std::uint32_t, decltype(d)> d32{};
+    hn::Vec<decltype(d32)> photons_, lit_;
+};
 
 /// 128-bit squares: lines[f * pitch + s] of `side` frames to out[s * stride + f]. Interleaving the
 /// two halves of the rows log2(side) times transposes.
@@ -188,6 +211,14 @@ void note_overflow(const Sample* frame,
     }
 }
 
+/// A tile's part of a frame is short, and the next frame's lies far away: the hardware does not see
+/// the next tile's coming.
+template <class Sample>
+HWY_INLINE void ask_for(const Sample* line) {
+    for (std::size_t at = 0; at < block * sizeof(Sample); at += 64)
+        __builtin_prefetch(reinterpret_cast<const std::byte*>(line) + at);
+}
+
 /// The samples of one frame on the slots [first, first + n) of a tile; adds up what is lit. False
 /// if one of them does not fit.
 template <class Sample, class Out>
@@ -199,17 +230,17 @@ HWY_INLINE bool take_frame(const Sample* frame,
                            Out* line,
                            SeriesPiece& piece) {
     Sample gathered[block];
-    LineSums sums;
+    LineCounter<Out> counter;
     for (std::int64_t s = 0; s < n; s += block) {
         const std::int64_t n_line = std::min(block, n - s);
         const std::uint32_t* pixel = partition.pixel.data() + first + s;
+        ask_for(frame + pixel[0] + tile_pixels);
         const LineState state = clean_line(line_of(frame, pixel, n_line, gathered), line + s);
         if (state.too_large) return false;
         if (state.no_data) note_overflow(frame, partition, first + s, n_line, piece);
-        const LineSums more = sums_of(line + s);
-        sums.photons += more.photons;
-        sums.lit += more.lit;
+        counter.add(line + s);
     }
+    const LineSums sums = counter.sums();
     piece.frame_photons[static_cast<std::size_t>(piece_frame)] += sums.photons;
     piece.counts.events += sums.lit;
     return true;

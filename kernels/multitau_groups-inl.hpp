@@ -208,7 +208,7 @@ inline void note_photons(const TileJob& job,
                          TileWorker& worker,
                          std::uint64_t* pixel_photons) {
     const MultitauRequest& request = job.request;
-    std::uint64_t sum[most_lanes];
+    std::uint64_t sum[most_lanes] = {};
     std::fill_n(group.total, group.n, 0);
     for (std::int64_t k = 0; k <= request.n_segments; ++k) {
         const std::int64_t first = k * request.segment_frames;
@@ -245,7 +245,7 @@ inline void add_cells(const TileJob& job,
     if (which == 0) {
         note_photons(job, columns, group, worker, pixel_photons);
     } else {
-        std::uint64_t sum[most_lanes];
+        std::uint64_t sum[most_lanes] = {};
         sum_columns(columns, 0, n, sum);
         for (std::int64_t i = 0; i < group.n; ++i)
             group.total[i] = is_excluded(job.request, group.slot[i]) ? 0 : sum[i];

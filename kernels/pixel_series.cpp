@@ -120,6 +120,8 @@ namespace {
 /// A tile's part of a piece is short and lies far from that of the next piece, so the hardware does
 /// not see it coming: it is asked for this many pieces before its turn.
 constexpr std::size_t ahead = 4;
+/// The same for rows: they lie side by side in each piece, but the pieces are many.
+constexpr std::int64_t rows_ahead = 16;
 
 /// Calls visit(piece, begin, end) for the part of every piece that belongs to a tile, in file
 /// order.
@@ -363,6 +365,7 @@ void PixelSeries::gather_row(std::int64_t slot, std::int64_t n, Sample* out) con
         const std::int64_t n_f = std::min(piece.n_frames, n - base);
         const std::byte* row =
             piece.rows.data() + local * piece.n_frames * std::int64_t{piece.sample_bytes};
+        __builtin_prefetch(row + rows_ahead * piece.n_frames * std::int64_t{piece.sample_bytes});
         const auto copy = [&](auto sample) {
             const auto* in = reinterpret_cast<const decltype(sample)*>(row);
             for (std::int64_t f = 0; f < n_f; ++f)

@@ -40,7 +40,7 @@ void multitau_sparse_weighted(benchmark::State& state) {
     const PixelSeries series =
         bench::sparse_series(partition, n_frames, static_cast<double>(state.range(0)) * 1e-6, 1);
     MultitauRequest request = bench::request_for(n_frames, 1);
-    const FrameWeights weights = make_frame_weights(series.frame_photons());
+    const FrameWeights weights = make_frame_weights(series.frame_photons().to_vector());
     request.weights = &weights;
     for (auto _ : state) {
         const MultitauSums sums = cpu::multitau(series, request);

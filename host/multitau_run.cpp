@@ -44,7 +44,7 @@ class MultitauRun {
   private:
     ReadResult read_tiles(std::int64_t first, std::int64_t end, bool keep);
     std::int64_t frames_of(const ReadResult& read) const;
-    void settle_frames(const ReadResult& read);
+    void settle_frames(ReadResult& read);
     void check_partial() const;
     void weigh_by_monitor();
     void note_counts(const ReadResult& read);
@@ -66,6 +66,7 @@ class MultitauRun {
     void gather(MultitauSums&& sums, std::chrono::steady_clock::time_point start);
     void two_times(const PixelSeries* series);
     void passes();
+    void require_room_for_frames(std::int64_t met) const;
     void finish();
 
     RunSetup& setup_;
@@ -90,7 +91,8 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     ReadOptions options = setup_.read;
     options.keep = keep;
     options.between = [&] { setup_.device->poll(); };
-    options.memory_limit = setup_.memory_bytes + setup_.memory_bytes / 4;
+    options.memory_limit = setup_.memory_bytes;
+    options.frame_bytes = setup_.frame_bytes;
     ReadResult read = read_series(options, setup_.partition, range);
     read_s_ += since(start);
     return read;
@@ -112,12 +114,12 @@ std::int64_t MultitauRun::frames_of(const ReadResult& read) const {
 }
 
 /// After the first pass the number of frames in the file is known.
-void MultitauRun::settle_frames(const ReadResult& read) {
+void MultitauRun::settle_frames(ReadResult& read) {
     const RunConfig& c = result_.config;
     if (result_.source.sparse && read.decode.records == 0) {
         throw Error(ExitCode::data, result_.raw + ": no events");
     }
-    result_.frame_times = read.times;
+    result_.frame_times = std::move(read.times);
     const std::int64_t n = frames_of(read);
     result_.frames = select_frames(n, c.begin_frame, c.end_frame, c.stride_frame, c.avg_frame);
     map_ = {result_.frames.begin,
@@ -172,11 +174,12 @@ void MultitauRun::note_counts(const ReadResult& read) {
 }
 
 void MultitauRun::add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const {
-    const std::vector<std::uint64_t>& in = read.series.frame_photons();
+    const FramePhotons& in = read.series.frame_photons();
     for (std::size_t f = 0; f < in.size(); ++f) {
-        if (in[f] == 0) continue;
+        const std::uint64_t n = in[f];
+        if (n == 0) continue;
         const std::int64_t t = map_(read.series.range().begin_frame + static_cast<std::int64_t>(f));
-        if (t != FrameMap::left_out) photons[static_cast<std::size_t>(t)] += in[f];
+        if (t != FrameMap::left_out) photons[static_cast<std::size_t>(t)] += n;
     }
 }
 
@@ -248,7 +251,7 @@ void MultitauRun::for_each_range(const Visit& visit) {
 void MultitauRun::survey() {
     const bool mask_hot = result_.config.mask_hot;
     if (!mask_hot) {
-        const ReadResult read = read_tiles(0, n_tiles(setup_.partition), false);
+        ReadResult read = read_tiles(0, n_tiles(setup_.partition), false);
         settle_frames(read);
         if (result_.config.overflow != "run" || read.series.overflow().empty()) {
             normalising_photons_.assign(all_.frame_photons.size(), 0);
@@ -363,7 +366,7 @@ void MultitauRun::passes() {
         note_counts(read);
         all_.excluded_events += read.series.remove_from_frames(all_.excluded);
         add_frames(read, all_.frame_photons);
-        if (one_pass) {
+        if (one_pass && normalises()) {
             normalising_photons_ = all_.frame_photons;
             make_weights();
         }
@@ -381,19 +384,33 @@ void MultitauRun::two_times(const PixelSeries* series) {
     twotime_s_ += since(start);
 }
 
+/// More passes do not help where the frames alone are too many.
+void MultitauRun::require_room_for_frames(std::int64_t met) const {
+    const double bytes = static_cast<double>(setup_.frame_bytes) * static_cast<double>(met);
+    if (bytes < static_cast<double>(setup_.memory_bytes)) return;
+    throw Error(ExitCode::no_memory,
+                fmt::format("{}: {} frames and more need {} beside their events, --memory {} is "
+                            "too little",
+                            result_.raw,
+                            met,
+                            gib_text(bytes),
+                            gib_text(static_cast<double>(setup_.budget_bytes))));
+}
+
 void MultitauRun::run() {
     StageClock clock(result_.stage_s);
     for (bool done = false; !done;) {
         try {
             passes();
             done = true;
-        } catch (const SeriesTooLarge&) {
+        } catch (const SeriesTooLarge& large) {
+            require_room_for_frames(large.frames);
             const std::int64_t tiles = n_tiles(setup_.partition);
             if (all_.bands || setup_.ranges >= tiles) {
                 throw Error(ExitCode::no_memory,
                             fmt::format("{}: more events than expected; --memory {} is too little",
                                         result_.raw,
-                                        gib_text(static_cast<double>(setup_.memory_bytes))));
+                                        gib_text(static_cast<double>(setup_.budget_bytes))));
             }
             setup_.ranges = std::min(tiles, 2 * setup_.ranges);
             Log::info(fmt::format("{}: more events than expected, starting again in {} passes",
@@ -401,6 +418,7 @@ void MultitauRun::run() {
                                   setup_.ranges));
             all_ = Gathered{};
             weights_.reset();
+            normalising_photons_ = {};
         }
     }
     result_.stage_s.emplace_back("read", read_s_);

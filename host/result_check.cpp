@@ -59,7 +59,7 @@ std::string fault_of(const std::string& path) {
     if (!missing.empty()) {
         return missing + " is missing";
     }
-    const ResultReader reader(path);  // reads every table: shapes, filters and chunks
+    const ResultReader reader(path, false);  // reads every table: shapes, filters and chunks
     if (reader.data().has_multitau() != multitau) {
         return std::string(rp::g2.path) + " is empty";
     }

@@ -188,18 +188,34 @@ double centre(const std::vector<std::int64_t>& mapping,
                : nan;
 }
 
-void read_intensity(hid_t file, const std::string& path, double first_frame, ResultData& data) {
-    if (!h5::is_dataset(file, path)) {
-        return;
+/// Intensity against time, some columns of its two rows after the other: runs have tens of
+/// millions.
+void read_intensity(
+    hid_t file, const std::string& path, double first_frame, bool keep, ResultData& data) {
+    if (!h5::is_dataset(file, path)) return;
+    const h5::Dataset dataset = h5::open_dataset(file, path);
+    const h5::Shape shape = h5::shape_of(dataset);
+    const bool upright = data.transposed;  // a row per frame
+    if (shape.size() != 2 || shape[upright ? 1 : 0] != 2) {
+        throw Error(ExitCode::data,
+                    h5::name_of(file, path) + ": shape " + h5::to_string(shape) +
+                        ", two rows are expected");
     }
-    const Matrix table = turned(read_matrix(file, path, table_bytes), data.transposed);
-    if (table.rows != 2) {
-        throw Error(ExitCode::data, h5::name_of(file, path) + ": two rows are expected");
-    }
-    data.intensity_frame = table.row(0);
-    data.intensity = table.row(1);
-    for (double& frame : data.intensity_frame) {
-        frame -= first_frame;
+    h5::checked_size(dataset, sizeof(double), image_bytes);
+    const hsize_t n_frames = shape[upright ? 0 : 1];
+    data.intensity_frame.resize(keep ? n_frames : 0);
+    data.intensity.resize(keep ? n_frames : 0);
+    constexpr hsize_t most = 1 << 17;
+    std::vector<double> part(2 * std::min(most, n_frames));
+    for (hsize_t first = 0; first < n_frames; first += most) {
+        const hsize_t n = std::min(most, n_frames - first);
+        const h5::Shape offset = upright ? h5::Shape{first, 0} : h5::Shape{0, first};
+        const h5::Shape count = upright ? h5::Shape{n, 2} : h5::Shape{2, n};
+        h5::read_slab(dataset, h5::native_type<double>(), offset, count, part.data());
+        for (hsize_t k = 0; keep && k < n; ++k) {
+            data.intensity_frame[first + k] = part[upright ? 2 * k : k] - first_frame;
+            data.intensity[first + k] = part[upright ? 2 * k + 1 : n + k];
+        }
     }
 }
 
@@ -268,7 +284,8 @@ double ResultData::step_s() const {
     return frame_time_known ? frame_time_s * static_cast<double>(stride_frame * avg_frame) : nan;
 }
 
-ResultReader::ResultReader(const std::string& path) : file_(h5::open_file(path)) {
+ResultReader::ResultReader(const std::string& path, bool keep_intensity)
+    : file_(h5::open_file(path)), keep_intensity_(keep_intensity) {
     data_.path = path;
     if (!looks_like_result(file_)) {
         throw Error(ExitCode::data,
@@ -315,7 +332,7 @@ void ResultReader::read_xpcs() {
     }
     data_.scattering_1d = read_matrix_if(file, rp::scattering_1d, small_bytes);
     data_.scattering_1d_segments = read_matrix_if(file, rp::scattering_1d_segments, table_bytes);
-    read_intensity(file, rp::intensity.path, 0, data_);
+    read_intensity(file, rp::intensity.path, 0, keep_intensity_, data_);
     image_path_ = rp::scattering_2d.path;
     read_shape(file, image_path_, data_);
     if (has_twotime_group(file_)) {
@@ -370,7 +387,8 @@ void ResultReader::read_exchange() {
     if (h5::is_dataset(file, paths.mean_partial)) {
         data_.scattering_1d_segments = matrix(paths.mean_partial, table_bytes);
     }
-    read_intensity(file, paths.frame_sum, 1, data_);  // that layout counts frames from 1
+    // That layout counts frames from 1.
+    read_intensity(file, paths.frame_sum, 1, keep_intensity_, data_);
     image_path_ = paths.pixel_sum;
     read_shape(file, image_path_, data_);
     if (!data_.transposed) {

@@ -105,7 +105,8 @@ struct ResultData {
 
 class ResultReader {
   public:
-    explicit ResultReader(const std::string& path);
+    /// `keep_intensity` false: intensity against time is read, but not kept.
+    explicit ResultReader(const std::string& path, bool keep_intensity = true);
 
     const ResultData& data() const { return data_; }
 
@@ -129,6 +130,7 @@ class ResultReader {
     void read_xpcs();
     void read_exchange();
     h5::File file_;
+    bool keep_intensity_;
     ResultData data_;
     std::vector<std::string> map_paths_;
     std::string image_path_;

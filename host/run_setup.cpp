@@ -6,6 +6,7 @@
 #include "host/file_facts.hpp"
 #include "host/log.hpp"
 #include "host/memory.hpp"
+#include "host/memory_plan.hpp"
 #include "host/readers/corrected.hpp"
 #include "host/readers/raw_file.hpp"
 #include "host/result_file.hpp"
@@ -24,9 +25,6 @@
 namespace xpcs {
 
 namespace {
-
-/// Above this occupancy whole rows take less memory and time than events.
-constexpr double dense_occupancy = 0.15;
 
 Metadata metadata_of(const RunConfig& config, const std::string& raw) {
     Metadata metadata;
@@ -92,117 +90,6 @@ SeriesRange frames_to_read(const RunConfig& config) {
     if (config.begin_frame >= 0) range.begin_frame = config.begin_frame;
     if (config.end_frame > 0) range.end_frame = config.end_frame;
     return range;
-}
-
-std::uint64_t memory_budget(const RunConfig& config) {
-    if (config.memory_gib > 0) {
-        return static_cast<std::uint64_t>(config.memory_gib * static_cast<double>(1U << 30));
-    }
-    const std::uint64_t available = available_memory_bytes();
-    return available == 0 ? std::uint64_t{8} << 30 : available / 10 * 7;
-}
-
-/// -G: means of a group of tiles and a band of rows, whatever the size of the detector.
-double unnormalized_bytes(const RunSetup& setup) {
-    const RunConfig& config = setup.result.config;
-    if (!config.save_G2 || !has_multitau(config.type)) return 0;
-    constexpr int most_lags = 100;  // where only reading will tell the number of frames
-    const std::int64_t T = setup.result.frames.n_frames;
-    const int lags = T > 1 ? make_lag_ladder(T).n_lags() : most_lags;
-    constexpr double group_of_tiles = 64.0 * tile_pixels;
-    constexpr double chunk = 65536;  // pixels of a chunk of the dataset, see ResultFile
-    return 3.0 * sizeof(float) * lags * (group_of_tiles + chunk);
-}
-
-/// What a run takes besides the series: image, bin sums of every thread, blocks on their way.
-double fixed_bytes(const RunSetup& setup, int threads) {
-    const double pixels = static_cast<double>(setup.partition.slot.size());
-    const double sums = 61.0 * 3 * 24 * setup.partition.n_static * threads;
-    const double blocks = setup.result.source.sparse ? 8e6 : 100e6;
-    const double moments =
-        setup.result.config.errors ? 61.0 * 12 * 8 * setup.partition.n_static + 30e6 : 0.0;
-    return 32 * pixels + sums + moments + 2 * blocks * threads + 30e6;
-}
-
-struct Estimate {
-    std::string engine;
-    double series_bytes = 0;
-    double events = 0;
-};
-
-Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
-    const SourceInfo& source = setup.result.source;
-    if (source.sparse) {
-        // 4 bytes of every 8-byte record; masked pixels and frames only make it less.
-        return {config.engine == EngineChoice::dense ? "dense" : "sparse",
-                static_cast<double>(source.n_bytes) / 2,
-                static_cast<double>(source.n_bytes) / 8};
-    }
-    const DenseProbe probe = probe_dense(setup.read, setup.partition, setup.frames);
-    const double samples = static_cast<double>(setup.partition.n_kept()) *
-                           static_cast<double>(setup.result.frames.end - setup.result.frames.begin);
-    const bool dense = config.engine == EngineChoice::automatic
-                           ? corrects_frames(config) || probe.occupancy > dense_occupancy
-                           : config.engine == EngineChoice::dense;
-    setup.read.dense_rows = dense;
-    return {dense ? "dense" : "sparse",
-            samples * (dense ? probe.sample_bytes : 4.4 * std::max(probe.occupancy, 1e-4)),
-            samples * std::max(probe.occupancy, 1e-4)};
-}
-
-/// Tiles of a pass, 0 if not one fits. While a tile is correlated its events lie unfolded (frame
-/// and count, 8 bytes) beside the series; with few tiles and many events that is the larger part.
-std::int64_t tiles_at_once(double room, double tile_bytes, double unfolded_bytes, int threads) {
-    const double workers = threads;
-    if (room >= workers * (tile_bytes + unfolded_bytes)) {
-        return static_cast<std::int64_t>((room - workers * unfolded_bytes) /
-                                         std::max(tile_bytes, 1.0));
-    }
-    return static_cast<std::int64_t>(room / std::max(tile_bytes + unfolded_bytes, 1.0));
-}
-
-void plan_memory(const RunConfig& config, RunSetup& setup) {
-    const Estimate estimate = estimate_of(config, setup);
-    setup.result.engine = estimate.engine;
-    const auto budget = static_cast<double>(memory_budget(config));
-    setup.budget_bytes = static_cast<std::uint64_t>(budget);
-    const int threads = config.threads > 0 ? config.threads : 16;
-    const std::int64_t n_frames = setup.result.frames.n_frames;
-    if (config.type != AnalysisType::multitau) {
-        const std::size_t n_bins = selected_bins(config, setup.partition).size();
-        check_twotime_size(config, n_frames, n_bins, budget);
-    }
-    const double fixed =
-        fixed_bytes(setup, threads) + unnormalized_bytes(setup) +
-        twotime_work_bytes(config, setup.partition, estimate.events, n_frames, threads);
-    const double room = budget - fixed;
-    const auto tiles = static_cast<double>(n_tiles(setup.partition));
-    const double tile_bytes = estimate.series_bytes / tiles;
-    const double unfolded_bytes =
-        estimate.engine == "sparse" && !setup.device->on_gpu() ? 8 * estimate.events / tiles : 0.0;
-    const std::int64_t at_once =
-        std::min(n_tiles(setup.partition),
-                 room <= 0 ? 0 : tiles_at_once(room, tile_bytes, unfolded_bytes, threads));
-    if (at_once == 0) {
-        throw Error(ExitCode::no_memory,
-                    fmt::format("{}: needs at least {}, --memory allows {}",
-                                setup.result.raw,
-                                gib_text(fixed + tile_bytes + unfolded_bytes),
-                                gib_text(budget)));
-    }
-    setup.ranges = (n_tiles(setup.partition) + at_once - 1) / at_once;
-    const auto in_pass = static_cast<double>(at_once);
-    const double unfolded = unfolded_bytes * std::min<double>(threads, in_pass);
-    setup.memory_bytes = static_cast<std::uint64_t>(room - unfolded);
-    setup.plan.host_memory_bytes =
-        static_cast<std::uint64_t>(fixed + unfolded + tile_bytes * in_pass);
-    if (config.dry_run && setup.device->on_gpu()) {
-        // Packed records, sort keys and values twice over; batches of tiles keep it within the
-        // device.
-        setup.plan.device_memory_bytes = static_cast<std::uint64_t>(
-            std::min(6 * estimate.series_bytes,
-                     0.9 * static_cast<double>(setup.device->device().memory_bytes)));
-    }
 }
 
 std::string analysis_text(const RunConfig& config, const RunSetup& setup) {

@@ -120,8 +120,14 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
         out.decode += work->counts;
         out.series.append(std::move(work->piece));
         work->piece = {};
-        if (options.memory_limit > 0 && out.series.memory_bytes() > options.memory_limit) {
-            throw SeriesTooLarge{};
+        const std::int64_t last = std::max(out.decode.last_frame, out.series.last_frame());
+        const std::int64_t frames = std::min(last + 1, range.end_frame) - range.begin_frame;
+        if (options.memory_limit > 0 &&
+            out.series.memory_bytes() +
+                    options.frame_bytes *
+                        static_cast<std::uint64_t>(std::max<std::int64_t>(0, frames)) >
+                options.memory_limit) {
+            throw SeriesTooLarge{frames};
         }
         pool.give_back(work);
     };
@@ -153,6 +159,20 @@ probe_dense(const ReadOptions& options, const Partition& partition, const Series
     const SeriesPiece piece = make_piece(frames, partition, first_tile, false, work.scratch);
     probe.sample_bytes = static_cast<std::uint32_t>(std::max(piece.sample_bytes, 1));
     return probe;
+}
+
+double probe_frames(const ReadOptions& options) {
+    const std::unique_ptr<FrameSource> source = open_frame_source(options.raw, options.source);
+    source->set_shape(options.rows, options.cols);
+    Work work;
+    if (!source->next(work.block)) return 0;
+    source->decode(work.block, work.chunk, work.counts);
+    const auto& events = std::get<EventChunk>(work.chunk);
+    const double part = source->fraction_read();
+    if (events.size() == 0 || part <= 0) return 0;
+    const auto [first, last] = std::minmax_element(events.frame.begin(), events.frame.end());
+    const double before = static_cast<double>(events.frame_base) + *first;
+    return before + (static_cast<double>(*last) - *first + 1) / part;
 }
 
 }  // namespace xpcs

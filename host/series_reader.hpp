@@ -19,7 +19,8 @@ struct ReadOptions {
     bool dense_rows = false;          ///< keep whole frames as rows instead of events
     int threads = 0;                  ///< 0 = all
     std::string progress = "auto";
-    std::uint64_t memory_limit = 0;  ///< bytes of the series; 0 = none
+    std::uint64_t memory_limit = 0;  ///< bytes of the series and of what goes with frames; 0 = none
+    std::uint64_t frame_bytes = 0;   ///< that the caller has, or will have, for each frame
     bool keep = true;                ///< false: only frame sums and counts
     std::function<void()> between;   ///< if set, called before every block; may throw to stop
 };
@@ -27,8 +28,11 @@ struct ReadOptions {
 /// Threads that a run uses unless told.
 int default_threads();
 
-/// Thrown where the series outgrows ReadOptions::memory_limit; the caller takes fewer tiles.
-struct SeriesTooLarge {};
+/// Thrown where the series outgrows ReadOptions::memory_limit; the caller takes fewer tiles, unless
+/// the frames alone are too many.
+struct SeriesTooLarge {
+    std::int64_t frames = 0;  ///< met so far
+};
 
 struct ReadResult {
     PixelSeries series;
@@ -48,5 +52,9 @@ struct DenseProbe {
 };
 DenseProbe
 probe_dense(const ReadOptions& options, const Partition& partition, const SeriesRange& range);
+
+/// How many frames a sparse source may have, from its first block and the share that this is of the
+/// file; 0 if that tells nothing.
+double probe_frames(const ReadOptions& options);
 
 }  // namespace xpcs

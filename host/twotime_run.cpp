@@ -265,7 +265,8 @@ void TwotimeRun::read_and_process(const std::vector<std::uint8_t>& excluded,
     const Partition partition = restrict(setup_.partition, bins);
     ReadOptions options = setup_.read;
     options.progress = "never";
-    options.memory_limit = setup_.memory_bytes + setup_.memory_bytes / 4;
+    options.memory_limit = setup_.memory_bytes;
+    options.frame_bytes = setup_.frame_bytes;
     std::optional<ReadResult> read;
     try {
         SeriesRange range = setup_.frames;

@@ -41,16 +41,6 @@ std::int64_t PixelSeries::end_slot(std::int64_t tile) const {
     return std::min((tile + 1) << tile_bits, partition_->n_kept());
 }
 
-namespace {
-
-void add_frame_photons(std::vector<std::uint64_t>& sums, std::int64_t at, std::uint64_t photons) {
-    const auto index = static_cast<std::size_t>(at);
-    if (sums.size() <= index) sums.resize(std::max(index + 1, sums.size() + sums.size() / 2), 0);
-    sums[index] += photons;
-}
-
-}  // namespace
-
 void PixelSeries::append(SeriesPiece&& piece) {
     counts_ += piece.counts;
     if (!piece.overflow_slots.empty()) {
@@ -63,14 +53,12 @@ void PixelSeries::append(SeriesPiece&& piece) {
     const std::int64_t base = piece.frame_base - range_.begin_frame;
     for (std::size_t f = 0; f < piece.frame_photons.size(); ++f) {
         if (piece.frame_photons[f] == 0) continue;
-        add_frame_photons(
-            frame_photons_, base + static_cast<std::int64_t>(f), piece.frame_photons[f]);
+        frame_photons_.add(static_cast<std::size_t>(base) + f, piece.frame_photons[f]);
     }
     piece.frame_photons = {};
     for (const std::uint64_t record : piece.wide) {
-        add_frame_photons(frame_photons_,
-                          base + static_cast<std::int64_t>(WideRecord::frame(record)),
-                          WideRecord::count(record));
+        frame_photons_.add(static_cast<std::size_t>(base) + WideRecord::frame(record),
+                           WideRecord::count(record));
     }
     // Frames of one file arrive in order; a piece that starts before the last one ended (six module
     // files side by side, or disorder) makes every tile sort its pixels.
@@ -340,7 +328,7 @@ std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& ma
             if (dense_) {
                 gather_row(first + p, static_cast<std::int64_t>(row.size()), row.data());
                 for (std::size_t f = 0; f < row.size(); ++f) {
-                    frame_photons_[f] -= row[f];
+                    frame_photons_.remove(f, row[f]);
                     removed += row[f] != 0;
                 }
                 continue;
@@ -348,7 +336,7 @@ std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& ma
             for (std::uint32_t i = events.begin[static_cast<std::size_t>(p)];
                  i < events.begin[static_cast<std::size_t>(p) + 1];
                  ++i) {
-                frame_photons_[events.frame[i]] -= events.count[i];
+                frame_photons_.remove(events.frame[i], events.count[i]);
                 ++removed;
             }
         }

@@ -5,13 +5,14 @@
 // its own and in parallel, into *tiles* of 512 neighbouring kept pixels; the series of a tile is
 // then the concatenation of its part of every piece, in file order. Events are kept as 4-byte
 // records (pixel in tile, frame in piece, count), whole frames as transposed rows of 1, 2 or 4
-// bytes. Memory: 4 bytes per event, or the sample size per sample; nothing else grows with the run.
+// bytes. Memory: 4 bytes per event, or the sample size per sample, and 4 bytes per frame.
 //
 // Deterministic: pieces are appended in file order, whatever the number of threads that made them.
 #pragma once
 
 #include "kernels/array.hpp"
 #include "kernels/events.hpp"
+#include "kernels/frame_photons.hpp"
 #include "kernels/partition.hpp"
 
 #include <array>
@@ -153,7 +154,7 @@ class PixelSeries {
     TileParts parts(std::int64_t tile) const;
 
     /// [frame - begin_frame] photons on the kept pixels of the range; as long as the data reach.
-    const std::vector<std::uint64_t>& frame_photons() const { return frame_photons_; }
+    const FramePhotons& frame_photons() const { return frame_photons_; }
     /// [n_kept] 1 where a no-data sample was met; empty if none was.
     const std::vector<std::uint8_t>& overflow() const { return overflow_; }
 
@@ -203,7 +204,7 @@ class PixelSeries {
     std::vector<SeriesPiece> pieces_;
     std::vector<PieceRecords> records_;                               ///< of pieces with events
     std::vector<std::vector<std::array<std::uint32_t, 16>>> begins_;  ///< [row of tiles][piece]
-    std::vector<std::uint64_t> frame_photons_;
+    FramePhotons frame_photons_;
     std::vector<std::uint8_t> overflow_;
     SeriesCounts counts_;
     std::int64_t last_frame_ = -1;

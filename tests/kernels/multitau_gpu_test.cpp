@@ -108,8 +108,9 @@ TEST_F(MultitauGpu, LevelsLongerThanAWindowEqualTheCpu) {
         MultitauRequest request = request_for(n);
         expect_equal_twins(events, request, "events, T " + std::to_string(n));
         expect_equal_twins(rows, request, "rows, T " + std::to_string(n));
-        const FrameWeights weights = make_frame_weights(std::vector<std::uint64_t>(
-            events.frame_photons().begin(), events.frame_photons().begin() + n));
+        std::vector<std::uint64_t> photons = events.frame_photons().to_vector();
+        photons.resize(static_cast<std::size_t>(n));
+        const FrameWeights weights = make_frame_weights(photons);
         request.weights = &weights;
         expect_equal_twins(events, request, "weighted events, T " + std::to_string(n));
         expect_equal_twins(rows, request, "weighted rows, T " + std::to_string(n));
@@ -299,7 +300,7 @@ TEST_F(MultitauGpu, WeightsEqualTheCpu) {
             }
             const Partition partition = partition_of(run);
             const PixelSeries events = sparse_series(run, partition);
-            std::vector<std::uint64_t> photons = events.frame_photons();
+            std::vector<std::uint64_t> photons = events.frame_photons().to_vector();
             photons.resize(static_cast<std::size_t>(run.n_frames), 0);
             const FrameWeights weights = make_frame_weights(photons);
             ASSERT_EQ(weights.any_left_out, gaps);
@@ -368,7 +369,7 @@ TEST_F(MultitauGpu, RunsGiveTheSameBytes) {
     const reference::Run run = many_tiles(small_sizes() ? 1700 : bundle_tiles * tile_pixels + 1700);
     const Partition partition = partition_of(run);
     const PixelSeries series = sparse_series(run, partition);
-    const FrameWeights weights = make_frame_weights(series.frame_photons());
+    const FrameWeights weights = make_frame_weights(series.frame_photons().to_vector());
     MultitauRequest request = request_for(600);
     request.weights = &weights;
     const OneTime first = reduce(gpu::multitau(series, request).whole, partition);

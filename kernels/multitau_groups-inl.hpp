@@ -11,6 +11,7 @@
 
 #include "kernels/multitau_job.hpp"
 #include "kernels/multitau_lanes-inl.hpp"
+#include "kernels/multitau_real_lanes-inl.hpp"
 #include "kernels/multitau_stretch-inl.hpp"
 
 #include <algorithm>
@@ -29,23 +30,33 @@ struct Group {
     std::uint64_t largest_total() const { return *std::max_element(total, total + n); }
 };
 
-/// Correlates one stretch of a group, whose columns are made, and adds its pixels to their bins.
-inline void add_columns(const TileJob& job,
-                        std::size_t which,
-                        const Group& group,
-                        std::int16_t* columns,
-                        std::int64_t largest,
-                        TileWorker& worker,
-                        PixelMeans* means) {
+/// Correlates one stretch of a group, whose columns `fill` makes, and adds its pixels to their
+/// bins.
+template <class Fill>
+inline void add_group(const TileJob& job,
+                      std::size_t which,
+                      const Group& group,
+                      const Fill& fill,
+                      std::int64_t largest,
+                      TileWorker& worker,
+                      PixelMeans* means) {
     const Stretch& stretch = job.stretches[which];
     PixelScratch& scratch = worker.scratch;
     const bool weighted = job.request.weights != nullptr;
+    std::int16_t* columns = nullptr;
     if (weighted) {
-        correlate_columns_weighted(
-            columns, weights_of(job, stretch), stretch.ladder, scratch, scratch.weighted_lanes);
+        const std::int64_t n = stretch.ladder.n_frames + 4 * block_pad;
+        double* blocks = scratch.real_blocks.of(static_cast<std::size_t>(n) * HWY_MAX_BYTES / 8);
+        weighted_lane_levels(
+            fill, weights_of(job, stretch), stretch.ladder, blocks, scratch.weighted_lanes);
     } else {
-        lane_levels(
-            columns, largest, group.largest_total() <= short_total, stretch.ladder, scratch.lanes);
+        columns = scratch.columns.of(columns_size(stretch.ladder.n_frames));
+        lane_levels(fill,
+                    largest,
+                    group.largest_total() <= short_total,
+                    stretch.ladder,
+                    columns,
+                    scratch.lanes);
     }
     for (std::int64_t i = 0; i < group.n; ++i) {
         if (group.total[i] == 0) continue;
@@ -139,12 +150,13 @@ inline void add_rows(const TileJob& job,
             }
             continue;
         }
-        const std::byte* at[most_lanes];
-        for (std::int64_t i = 0; i < lanes_in_group(); ++i)
-            at[i] = reinterpret_cast<const std::byte*>(rows[i] + stretch.begin);
-        std::int16_t* columns = worker.scratch.columns.of(columns_size(stretch.ladder.n_frames));
-        columns_of_rows<Sample>(at, stretch.ladder.n_frames, columns);
-        add_columns(job, k, group, columns, largest, worker, to);
+        const auto fill = [&](std::int64_t first, std::int64_t n, std::int16_t* columns) HWY_ATTR {
+            const std::byte* at[most_lanes];
+            for (std::int64_t i = 0; i < lanes_in_group(); ++i)
+                at[i] = reinterpret_cast<const std::byte*>(rows[i] + stretch.begin + first);
+            columns_of_rows<Sample>(at, n, columns);
+        };
+        add_group(job, k, group, fill, largest, worker, to);
     }
     group.n = 0;
 }
@@ -203,7 +215,7 @@ inline bool suits_groups(const TileJob& job, std::int64_t tile) {
 
 /// What note_photons does, for a group; leaves its photons in the group.
 inline void note_photons(const TileJob& job,
-                         const std::int16_t* columns,
+                         const std::uint8_t* cell,
                          Group& group,
                          TileWorker& worker,
                          std::uint64_t* pixel_photons) {
@@ -213,8 +225,11 @@ inline void note_photons(const TileJob& job,
     for (std::int64_t k = 0; k <= request.n_segments; ++k) {
         const std::int64_t first = k * request.segment_frames;
         const bool rest = k == request.n_segments;
-        sum_columns(
-            columns, first, rest ? request.frames.n_frames : first + request.segment_frames, sum);
+        sum_cells(cell,
+                  TileCells::block,
+                  first,
+                  rest ? request.frames.n_frames : first + request.segment_frames,
+                  sum);
         for (std::int64_t i = 0; i < group.n; ++i) {
             if (is_excluded(request, group.slot[i])) continue;
             group.total[i] += sum[i];
@@ -240,18 +255,20 @@ inline void add_cells(const TileJob& job,
                       PixelMeans* means) {
     const Stretch& stretch = job.stretches[which];
     const std::int64_t n = stretch.ladder.n_frames;
-    std::int16_t* columns = worker.scratch.columns.of(columns_size(n));
-    columns_of_cells(cell + stretch.begin * TileCells::block, TileCells::block, n, columns);
+    cell += stretch.begin * TileCells::block;
     if (which == 0) {
-        note_photons(job, columns, group, worker, pixel_photons);
+        note_photons(job, cell, group, worker, pixel_photons);
     } else {
         std::uint64_t sum[most_lanes] = {};
-        sum_columns(columns, 0, n, sum);
+        sum_cells(cell, TileCells::block, 0, n, sum);
         for (std::int64_t i = 0; i < group.n; ++i)
             group.total[i] = is_excluded(job.request, group.slot[i]) ? 0 : sum[i];
     }
     if (group.largest_total() == 0) return;
-    add_columns(job, which, group, columns, 0xFF, worker, which == 0 ? means : nullptr);
+    const auto fill = [&](std::int64_t first, std::int64_t n_some, std::int16_t* columns) HWY_ATTR {
+        columns_of_cells(cell + first * TileCells::block, TileCells::block, n_some, columns);
+    };
+    add_group(job, which, group, fill, 0xFF, worker, which == 0 ? means : nullptr);
 }
 
 /// A tile of events, group by group. False, and nothing done, where a count does not fit a byte.

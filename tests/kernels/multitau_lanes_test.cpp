@@ -51,7 +51,8 @@ FrameWeights uneven_weights(std::int64_t n_frames) {
 TEST(Lanes, EveryLength) {
     std::vector<std::int64_t> lengths(48);
     std::iota(lengths.begin(), lengths.end(), 2);
-    lengths.insert(lengths.end(), {63, 64, 65, 127, 129, 255, 513, 1000, 1023});
+    lengths.insert(lengths.end(),
+                   {63, 64, 65, 127, 129, 255, 256, 257, 258, 511, 512, 513, 770, 1023, 1025});
     for (const std::int64_t n : lengths) {
         for (const double mean : {0.1, 3.0}) {
             const reference::Run run =

@@ -24,8 +24,8 @@ namespace xpcs::HWY_NAMESPACE {
 /// Pixels side by side, in the order of their slots.
 struct Group {
     std::int64_t n = 0;
-    std::int64_t slot[most_lanes];
-    std::uint64_t total[most_lanes];  ///< photons in the stretch at hand
+    std::int64_t slot[most_lanes] = {};
+    std::uint64_t total[most_lanes] = {};  ///< photons in the stretch at hand
 
     std::uint64_t largest_total() const { return *std::max_element(total, total + n); }
 };

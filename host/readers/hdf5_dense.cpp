@@ -367,7 +367,6 @@ class Hdf5Source final : public FrameSource {
     const std::byte*
     plain_frames(const FrameSegment& segment, const RawBlock& block, std::size_t n_bytes) const {
         const ChunkPipeline& pipeline = *segment.pipeline;
-        const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
         if (!pipeline.filters.empty() ||
             static_cast<std::int64_t>(segment.chunk[1]) != segment.rows ||
             static_cast<std::int64_t>(segment.chunk[2]) != segment.cols) {

@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/text.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -86,6 +87,39 @@ Raw convert(const YAML::Node& node, const std::string& file, int depth, int& nod
     return raw;
 }
 
+/// What the library tells of a document, when nobody asks.
+class Unheard : public YAML::EventHandler {
+  public:
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void
+    OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&,
+                         const std::string&,
+                         YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&,
+                    const std::string&,
+                    YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+};
+
+/// 0, 1, or 2 for more. The library's LoadAll finds documents without end where a comma is the
+/// first thing of one.
+int count_documents(const std::string& text) {
+    std::istringstream in(text);
+    YAML::Parser parser(in);
+    Unheard unheard;
+    int n = 0;
+    while (n < 2 && parser.HandleNextDocument(unheard))
+        ++n;
+    return n;
+}
+
 }  // namespace
 
 Raw parse_yaml(const std::string& text, const std::string& file) {
@@ -95,15 +129,15 @@ Raw parse_yaml(const std::string& text, const std::string& file) {
         refuse({file, static_cast<int>(line) + 1}, "a zero byte; text expected");
     }
     try {
-        const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-        if (documents.size() > 1) {
-            refuse({file, 0}, "holds several documents, one expected");
+        const int documents = count_documents(text);
+        if (documents > 1) {
+            refuse({file, 0}, "holds several documents, or begins with a comma; one expected");
         }
-        if (documents.empty()) {
+        if (documents == 0) {
             return {};
         }
         int nodes = 0;
-        return convert(documents.front(), file, 0, nodes);
+        return convert(YAML::Load(text), file, 0, nodes);
     } catch (const YAML::Exception& error) {
         refuse({file, error.mark.line + 1}, "not YAML: " + printable(error.msg));
     }

@@ -189,6 +189,16 @@ TEST(Deployments, a_zero_byte_is_refused) {
     }
 }
 
+TEST(Deployments, a_comma_at_the_beginning_is_refused) {
+    // The parser found documents for ever.
+    for (const char* text : {",", ",a", ",lll\xF1", "--- ,\n", "schema: 1\n---\n,\n"}) {
+        EXPECT_THAT(error_of([&] { parse_yaml(text, "site.yaml"); }), StartsWith("78 site.yaml"))
+            << text;
+    }
+    EXPECT_THAT(error_of([&] { parse_yaml("a: 1\n---\nb: 2\n", "site.yaml"); }),
+                HasSubstr("several documents"));
+}
+
 TEST(Deployments, nesting_is_bounded) {
     for (const char* open : {"[", "{a: ", "- ", "a:\n "}) {
         std::string text;

@@ -146,7 +146,7 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
     setup.result.engine = estimate.engine;
     const auto budget = static_cast<double>(memory_budget(config));
     setup.budget_bytes = static_cast<std::uint64_t>(budget);
-    const int threads = config.threads > 0 ? config.threads : 16;
+    const int threads = config.threads > 0 ? static_cast<int>(config.threads) : default_threads();
     const std::int64_t n_frames = setup.result.frames.n_frames;
     if (config.type != AnalysisType::multitau) {
         const std::size_t n_bins = selected_bins(config, setup.partition).size();

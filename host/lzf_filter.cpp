@@ -24,7 +24,9 @@ struct Buffer {
     std::size_t used = 0;  // 0: failed
 };
 
-/// HDF5 frees the buffer of a filter with free(), so it has to come from malloc().
+// HDF5 frees the buffer of a filter with free(), so it has to come from malloc().
+// NOLINTBEGIN(cppcoreguidelines-no-malloc, cppcoreguidelines-owning-memory)
+
 Buffer decode(const void* in, std::size_t n_in, std::size_t expected) {
     Buffer out;
     const std::size_t most = n_in * largest_expansion + 64;
@@ -77,6 +79,8 @@ std::size_t filter(unsigned flags,
     *buffer_size = out.capacity;
     return out.used;
 }
+
+// NOLINTEND(cppcoreguidelines-no-malloc, cppcoreguidelines-owning-memory)
 
 }  // namespace
 

@@ -27,7 +27,7 @@ fs::path target_of(const std::string& path) {
     if (fs::exists(status) && !fs::is_regular_file(status)) {
         refuse(ExitCode::cannot_create, path, "it exists and is not a regular file");
     }
-    const fs::path target = fs::weakly_canonical(fs::absolute(path, error), error);
+    fs::path target = fs::weakly_canonical(fs::absolute(path, error), error);
     if (error) {
         refuse(ExitCode::cannot_create, path, error.message());
     }

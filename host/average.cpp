@@ -49,6 +49,7 @@ std::vector<double> photon_weights(const std::vector<Repeat>& repeats) {
                     "average: no result has a photon, --weights counts means nothing");
     }
     std::vector<double> weights;
+    weights.reserve(repeats.size());
     for (const Repeat& repeat : repeats) {
         weights.push_back(repeat.photons_per_pixel / sum * static_cast<double>(repeats.size()));
     }
@@ -57,6 +58,7 @@ std::vector<double> photon_weights(const std::vector<Repeat>& repeats) {
 
 AverageReport judged(const std::vector<Repeat>& repeats, const AverageOptions& options) {
     std::vector<RepeatCurves> curves;
+    curves.reserve(repeats.size());
     for (const Repeat& repeat : repeats) {
         curves.push_back(repeat.curves);
     }

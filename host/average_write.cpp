@@ -295,6 +295,7 @@ void write_group(hid_t file,
            rp::average_kept.description);
     const auto column = [&](const ResultPath& path, const auto& value) {
         std::vector<double> values;
+        values.reserve(files.size());
         for (const AveragedFile& one : files) {
             values.push_back(value(one));
         }

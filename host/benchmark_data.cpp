@@ -208,7 +208,8 @@ void Maker::words(const std::string& path, int module) {
             const std::int64_t begin = first + part * batch;
             const std::int64_t end = std::min(set.n_frames, begin + batch);
             for (std::int64_t frame = begin; frame < end; ++frame) {
-                const auto stream = static_cast<std::uint64_t>(frame * 16 + 2 * module);
+                const auto stream =
+                    static_cast<std::uint64_t>(frame * 16 + std::int64_t{2} * module);
                 make(frame, offset, pixel_at, RandomStream(seed, stream), into);
                 make.hot(frame, offset, pixel_at, hot, RandomStream(seed, stream + 1), into);
             }

@@ -28,6 +28,7 @@ double seconds_since(Clock::time_point start) {
 double timed_on(int n, const std::function<void(int)>& work) {
     const auto start = Clock::now();
     std::vector<std::thread> threads;
+    threads.reserve(static_cast<std::size_t>(n));
     for (int k = 0; k < n; ++k)
         threads.emplace_back(work, k);
     for (std::thread& thread : threads)

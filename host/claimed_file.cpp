@@ -32,7 +32,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view name_start = ".xpcs_";
 constexpr std::string_view name_end = ".part";
-constexpr std::time_t another_boot_s = 7 * 24 * 3600;
+constexpr std::time_t another_boot_s = std::time_t{7} * 24 * 3600;
 
 class Descriptor {
   public:

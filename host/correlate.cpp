@@ -43,7 +43,7 @@ std::string run_one(const RunConfig& config, const std::string& raw, Summary& su
     StageClock clock(result.stage_s);
     file->write(result);
     throw_if_stopped();
-    const std::string path = file->commit();
+    std::string path = file->commit();
     clock.lap("write");
     Log::info(run_report(result));
     summary.done(result, path);

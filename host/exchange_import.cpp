@@ -408,6 +408,7 @@ void ExchangeImport::write_twotime_tables(const std::vector<std::int64_t>& label
                                           const std::vector<Matrix>& segments) {
     const std::size_t n_b = labels.size();
     std::vector<std::int32_t> natural;
+    natural.reserve(n_b);
     for (const std::int64_t label : labels) {
         natural.push_back(
             static_cast<std::int32_t>(dynamic_.natural[static_cast<std::size_t>(label - 1)]));

@@ -135,6 +135,7 @@ void write_g2(const ResultData& data, const TextSink& write) {
         for (std::int64_t k = 0; k < one.g2.rows; ++k) {
             const auto i = static_cast<std::size_t>(k);
             std::vector<double> more;
+            more.reserve(errors.size());
             for (const auto& [path, values] : errors)
                 more.push_back(values[static_cast<std::size_t>(k * one.g2.cols + bin)]);
             rows.add(bin + 1,

@@ -47,6 +47,7 @@ std::vector<std::vector<double>> single_starts(const Problem& problem) {
         log_taus.push_back(low + (high - low) * (i + 0.5) / n_spread);
     }
     std::vector<std::vector<double>> starts;
+    starts.reserve(log_taus.size());
     for (const double log_tau : log_taus) {
         starts.push_back({contrast, inside(fit_tau, log_tau), exponent, baseline});
     }

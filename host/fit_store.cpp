@@ -122,7 +122,7 @@ void write_fit(hid_t file, const FitTable& table, const ResultData& data) {
         bounds.insert(bounds.end(), {b.lower, b.upper});
     }
     const Writer out(file, path);
-    const auto names = parameter_keys();
+    const auto& names = parameter_keys();
     out.texts("names",
               {names.begin(), names.begin() + static_cast<std::ptrdiff_t>(n_par)},
               "parameters, in order");

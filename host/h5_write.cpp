@@ -79,6 +79,7 @@ Dataset write_texts(hid_t location,
     const Type type = string_type();
     Dataset dataset = create_dataset(location, path, type.id(), shape);
     std::vector<const char*> texts;
+    texts.reserve(values.size());
     for (const std::string& value : values)
         texts.push_back(value.c_str());
     if (!texts.empty()) write_all(dataset, type.id(), texts.data());
@@ -274,6 +275,7 @@ void write_attribute(hid_t object,
                      const std::vector<std::string>& values) {
     const auto held = lock();
     std::vector<const char*> texts;
+    texts.reserve(values.size());
     for (const std::string& value : values)
         texts.push_back(value.c_str());
     put_attribute(object, name, string_type().id(), space_of({values.size()}, {}), texts.data());

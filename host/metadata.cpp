@@ -174,14 +174,14 @@ std::string find_metadata(const std::string& raw, const std::string& given) {
         throw Error(ExitCode::no_input, "metadata " + printable(given) + ": no such file");
     }
     fs::path directory = fs::path(raw).parent_path();
-    const std::string own = own_metadata(raw);
+    std::string own = own_metadata(raw);
     if (fs::is_regular_file(own, error)) return own;
     // A master is one of the files of its run: NAME_metadata.hdf belongs to NAME_master.h5.
     constexpr std::string_view master = "_master";
     const std::string stem = stem_of(raw);
     if (stem.size() > master.size() && stem.ends_with(master)) {
         const std::string run = stem.substr(0, stem.size() - master.size());
-        const std::string of_run = (directory / (run + std::string(file_suffix))).string();
+        std::string of_run = (directory / (run + std::string(file_suffix))).string();
         if (fs::is_regular_file(of_run, error)) return of_run;
     }
 

@@ -40,7 +40,7 @@ std::string fixed_layout(const Decimal& decimal) {
         return decimal.digits +
                std::string(static_cast<std::size_t>(decimal.exponent + 1 - n_digits), '0') + ".0";
     }
-    const auto point = static_cast<std::size_t>(decimal.exponent + 1);
+    const auto point = static_cast<std::size_t>(decimal.exponent) + 1;
     return decimal.digits.substr(0, point) + "." + decimal.digits.substr(point);
 }
 

@@ -112,7 +112,7 @@ std::string write_qmap_group(const QMap& qmap, hid_t location, const std::string
     h5::write_scalar(group.id(), "detector_distance", qmap.detector_distance_m);
     h5::write_scalar(group.id(), "energy", qmap.energy_keV);
     h5::write_string(group.id(), "source_file", qmap.source_file);
-    const std::string hash = qmap_group_hash(location, path);
+    std::string hash = qmap_group_hash(location, path);
     h5::write_attribute(group.id(), "hash", hash);
     h5::write_attribute(
         group.id(), "version", qmap.version.empty() ? "xpcs-" + version() : qmap.version);

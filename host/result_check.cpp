@@ -51,7 +51,7 @@ std::string fault_of(const std::string& path) {
         return std::string("the mark of completeness is missing (attribute ") +
                rp::attribute_complete + " of " + rp::xpcs.path + ")";
     }
-    const std::string part = missing_analysis(id, multitau, twotime);
+    std::string part = missing_analysis(id, multitau, twotime);
     if (!part.empty()) {
         return part;
     }

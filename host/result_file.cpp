@@ -174,12 +174,12 @@ std::string publish_result(ClaimedFile& hidden,
         throw Error(ExitCode::io, "result '" + stem + "' is not complete after writing: " + reason);
     }
     if (overwrite) {
-        const std::string path = numbered_path(directory, stem, 0);
+        std::string path = numbered_path(directory, stem, 0);
         hidden.publish_over(path);
         return path;
     }
     for (int number = 0; number < most_numbers; ++number) {
-        const std::string path = numbered_path(directory, stem, number);
+        std::string path = numbered_path(directory, stem, number);
         if (hidden.publish_new(path)) {
             return path;
         }
@@ -190,7 +190,7 @@ std::string publish_result(ClaimedFile& hidden,
 std::string planned_result_path(const RunConfig& config, const std::string& base) {
     const std::string stem = result_stem(config, base);
     for (int number = 0; number < most_numbers; ++number) {
-        const std::string path = numbered_path(config.output, stem, number);
+        std::string path = numbered_path(config.output, stem, number);
         std::error_code error;
         if (config.overwrite || !fs::exists(fs::symlink_status(path, error))) {
             return path;

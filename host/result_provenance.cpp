@@ -116,6 +116,7 @@ class GroupWriter {
 
 std::vector<std::string> all_utf8(const std::vector<std::string>& values) {
     std::vector<std::string> out;
+    out.reserve(values.size());
     for (const std::string& value : values) {
         out.push_back(to_utf8(value));
     }

@@ -221,6 +221,7 @@ void read_intensity(
 
 std::vector<double> times(const std::vector<std::int64_t>& frames, double step) {
     std::vector<double> seconds;
+    seconds.reserve(frames.size());
     for (const std::int64_t lag : frames) {
         seconds.push_back(static_cast<double>(lag) * step);
     }

@@ -93,7 +93,7 @@ SeriesRange frames_to_read(const RunConfig& config) {
 }
 
 std::string analysis_text(const RunConfig& config, const RunSetup& setup) {
-    const std::string type = to_string(config.type);
+    std::string type = to_string(config.type);
     if (config.type == AnalysisType::multitau) return type;
     const std::size_t n_bins = selected_bins(config, setup.partition).size();
     if (!has_twotime(config.type)) return fmt::format("{} of {} bins", type, n_bins);

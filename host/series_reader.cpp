@@ -85,7 +85,7 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
     Progress progress("reading", options.progress);
 
     const int threads = options.threads > 0 ? options.threads : default_threads();
-    const auto tokens = static_cast<std::size_t>(3 * threads + 1);
+    const auto tokens = 3 * static_cast<std::size_t>(threads) + 1;
     WorkPool pool(tokens);
 
     const auto announce = [&](tbb::flow_control& flow) -> Work* {

@@ -87,6 +87,7 @@ std::vector<std::string> simulated_files(const SimulateOptions& options) {
     const std::string stem = simulated_stem(options);
     const auto modules = [&](const std::string& ending) {
         std::vector<std::string> names;
+        names.reserve(rigaku::layout_3m::n_modules);
         for (int n = 0; n < rigaku::layout_3m::n_modules; ++n)
             names.push_back(stem + ending + std::to_string(n));
         return names;

@@ -3,12 +3,12 @@
 
 #include "host/errors.hpp"
 
-#include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <ctime>
 
 namespace xpcs {
 

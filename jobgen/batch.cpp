@@ -282,6 +282,7 @@ Job job_of(const Manifest& m,
     }
     options.name += "-" + std::to_string(m.jobs.size() + 1);
     std::vector<Run> runs;
+    runs.reserve(datasets.size());
     for (const int i : datasets) {
         runs.push_back(m.datasets[static_cast<std::size_t>(i)].run);
     }

@@ -18,6 +18,7 @@ using Fields = std::map<std::string, std::function<void(T&, const Raw&, const st
 template <class T>
 std::vector<std::string> names_of(const std::map<std::string, T>& map) {
     std::vector<std::string> names;
+    names.reserve(map.size());
     for (const auto& [name, value] : map) {
         names.push_back(name);
     }
@@ -25,7 +26,7 @@ std::vector<std::string> names_of(const std::map<std::string, T>& map) {
 }
 
 std::string one_of(const Raw& raw, const std::string& what, const std::vector<std::string>& words) {
-    const std::string text = text_of(raw, what);
+    std::string text = text_of(raw, what);
     for (const auto& word : words) {
         if (word == text) {
             return text;
@@ -66,7 +67,7 @@ auto text_field(std::string T::*member) {
 }
 template <class T>
 auto word_field(std::string T::*member, std::vector<std::string> words) {
-    return [member, words](T& entry, const Raw& raw, const std::string& what) {
+    return [member, words = std::move(words)](T& entry, const Raw& raw, const std::string& what) {
         entry.*member = one_of(raw, what, words);
     };
 }

@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -57,6 +58,7 @@ struct Pipe {
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
     std::vector<char*> out;
+    out.reserve(words.size() + 1);
     for (const auto& word : words) {
         out.push_back(const_cast<char*>(word.c_str()));
     }
@@ -111,7 +113,7 @@ bool exchange(Pipe& in, Pipe& out, Pipe& err, const RunOptions& options, Outcome
     if (options.input.empty()) {
         in.write.close();
     }
-    std::array<char, 65536> buffer;
+    std::array<char, 65536> buffer{};
     const auto drain = [&](Descriptor& from, std::string& to, std::size_t most) {
         const ssize_t n = ::read(from.fd, buffer.data(), buffer.size());
         if (n > 0) {
@@ -208,7 +210,7 @@ std::string find_program(const std::string& name) {
     const char* path = std::getenv("PATH");
     std::istringstream parts(path ? path : "");
     for (std::string part; std::getline(parts, part, ':');) {
-        const std::string file = (part.empty() ? "." : part) + "/" + name;
+        std::string file = (part.empty() ? "." : part) + "/" + name;
         if (::access(file.c_str(), X_OK) == 0 && !std::filesystem::is_directory(file)) {
             return file;
         }

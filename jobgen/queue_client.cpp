@@ -6,9 +6,8 @@
 #include "jobgen/process.hpp"
 #include "jobgen/site_check.hpp"
 
-#include <signal.h>
-
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <map>

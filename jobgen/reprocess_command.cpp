@@ -45,8 +45,7 @@ std::string raw_of(const std::string& published, const Site& site, const Deploym
 
 std::string new_name(const std::string& published, const std::string& suffix) {
     const fs::path old = absolute_path(published);
-    const std::string name =
-        (old.parent_path() / (old.filename().string() + "_" + suffix)).string();
+    std::string name = (old.parent_path() / (old.filename().string() + "_" + suffix)).string();
     if (fs::exists(name)) {
         throw Error(ExitCode::cannot_create,
                     "data set " + printable(name) +

@@ -56,7 +56,7 @@ bool is_uuid(const std::string& text) {
 }
 
 std::string uuid_of(const Raw& raw, const std::string& what) {
-    const std::string text = text_of(raw, what);
+    std::string text = text_of(raw, what);
     if (!text.empty() && !is_uuid(text)) {
         refuse(raw.place,
                what + " is '" + printable(text) +
@@ -94,6 +94,7 @@ namespace {
 template <class T>
 std::vector<std::string> names_of(const std::map<std::string, T>& map) {
     std::vector<std::string> names;
+    names.reserve(map.size());
     for (const auto& [name, value] : map) {
         names.push_back(name);
     }
@@ -203,20 +204,20 @@ std::string impossible(const Machine& machine, const Request& request, std::stri
                                         "; allowed without a scheduler: 1";
     }
     field = "queue";
-    if (const auto trouble = queue_trouble(machine, request.queue); !trouble.empty()) {
+    if (auto trouble = queue_trouble(machine, request.queue); !trouble.empty()) {
         return trouble;
     }
     const Queue& queue = machine.queues.at(request.queue);
     field = queue.by_gpu ? "gpus" : "nodes";
-    if (const auto trouble = count_trouble(machine, queue, request); !trouble.empty()) {
+    if (auto trouble = count_trouble(machine, queue, request); !trouble.empty()) {
         return trouble;
     }
     field = "walltime";
-    if (const auto trouble = walltime_trouble(queue, request.walltime_s); !trouble.empty()) {
+    if (auto trouble = walltime_trouble(queue, request.walltime_s); !trouble.empty()) {
         return trouble;
     }
     field = "filesystems";
-    if (const auto trouble = filesystem_trouble(machine, request.filesystems); !trouble.empty()) {
+    if (auto trouble = filesystem_trouble(machine, request.filesystems); !trouble.empty()) {
         return trouble;
     }
     const bool needs = machine.scheduler == Scheduler::pbs && !machine.filesystems.empty();

@@ -40,6 +40,7 @@ pid_t spawn(const std::vector<std::string>& command, int read_end, int write_end
     posix_spawn_file_actions_adddup2(&actions, write_end, 2);
     posix_spawn_file_actions_addclose(&actions, read_end);
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& word : command) {
         arguments.push_back(const_cast<char*>(word.c_str()));
     }

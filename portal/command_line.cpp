@@ -31,6 +31,7 @@ CommandLine::CommandLine(std::string command,
         });
         if (found == options.end()) {
             std::vector<std::string> names;
+            names.reserve(options.size());
             for (const OptionName& option : options) {
                 names.push_back(option.name);
             }
@@ -94,7 +95,7 @@ std::string CommandLine::only_positional(const std::string& what) const {
 }
 
 std::string CommandLine::required(const std::string& name) const {
-    const std::string text = value(name, "");
+    std::string text = value(name, "");
     if (text.empty()) {
         usage(name + " is missing");
     }

@@ -77,8 +77,9 @@ std::string log_ticks(double low, double high) {
         ticks.clear();
         const double rough = (high - low) / 4, unit = std::pow(10, std::floor(std::log10(rough)));
         const double step = unit * (rough / unit < 2 ? 1 : rough / unit < 5 ? 2 : 5);
-        for (double value = std::ceil(low / step) * step; value <= high; value += step) {
-            ticks.push_back(value);
+        const double first = std::ceil(low / step);
+        for (int i = 0; (first + i) * step <= high; ++i) {
+            ticks.push_back((first + i) * step);
         }
     }
     std::string out;

@@ -24,7 +24,7 @@ std::string base_name(const std::string& path) {
 
 std::string first_text(std::initializer_list<const json*> values) {
     for (const json* value : values) {
-        const std::string text = text_of(*value);
+        std::string text = text_of(*value);
         if (!text.empty()) {
             return text;
         }

@@ -108,7 +108,7 @@ json project_of(const std::vector<fs::path>& files, const std::string& directory
             std::ifstream in(path, std::ios::binary);
             const std::string text{std::istreambuf_iterator<char>(in), {}};
             if (json_is_deeper_than(text)) continue;
-            const json parsed = json::parse(text, nullptr, false);
+            json parsed = json::parse(text, nullptr, false);
             if (parsed.is_object()) {
                 return parsed;
             }

@@ -243,9 +243,8 @@ json nested(const std::vector<NamedValue>& values) {
     json out = json::object();
     for (const NamedValue& value : values) {
         json* node = &out;
-        std::size_t begin = 0;
-        for (std::size_t slash; (slash = value.path.find('/', begin)) != std::string::npos;
-             begin = slash + 1) {
+        std::size_t begin = 0, slash = 0;
+        for (; (slash = value.path.find('/', begin)) != std::string::npos; begin = slash + 1) {
             json& below = (*node)[printable(value.path.substr(begin, slash - begin), 200)];
             if (!below.is_object()) {
                 below = json::object();

@@ -129,7 +129,7 @@ void Server::State::routes() {
         add_header(response, "Cache-Control", "no-store");
     });
     http.set_exception_handler(
-        [](const Request& request, Response& response, std::exception_ptr thrown) {
+        [](const Request& request, Response& response, const std::exception_ptr& thrown) {
             std::string what = "error";
             try {
                 std::rethrow_exception(thrown);

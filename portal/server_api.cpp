@@ -50,7 +50,7 @@ std::string CurveCache::get(const std::string& path) {
         entry = {bytes, written, ""};
         entry.text = dump_text(curves_json(gather_curves(path, false)));
     }
-    const std::string text = entry.text;
+    std::string text = entry.text;
     if (entries_.size() > most) {
         entries_.clear();
     }

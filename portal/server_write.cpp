@@ -28,7 +28,7 @@ json config_of(const Stored& record) {
 }  // namespace
 
 std::optional<Session> Server::State::operator_of(const Request& request, Response& response) {
-    const auto session = context_of(request).session;
+    auto session = context_of(request).session;
     const bool allowed = session && session->role == Role::operator_;
     const bool token = request.method == "GET" ||
                        (session && same_text(session->csrf, request.get_param_value("csrf")));
@@ -179,7 +179,7 @@ void Server::State::reprocess_routes() {
         };
     // What every step begins with: an operator, and runs that are there.
     using Step = std::function<void(const Request&, Response&, const std::vector<Stored>&)>;
-    const auto step = [this](Step work) {
+    const auto step = [this](const Step& work) {
         return [this, work](const Request& request, Response& response) {
             if (!operator_of(request, response)) {
                 return;

@@ -203,9 +203,15 @@ void write_user(const std::string& path, const User& user) {
 
 namespace {
 
-struct Release {
-    std::counting_semaphore<4>& semaphore;
-    ~Release() { semaphore.release(); }
+class Release {
+  public:
+    explicit Release(std::counting_semaphore<4>& semaphore) : semaphore_(semaphore) {}
+    ~Release() { semaphore_.release(); }
+    Release(const Release&) = delete;
+    Release& operator=(const Release&) = delete;
+
+  private:
+    std::counting_semaphore<4>& semaphore_;
 };
 
 }  // namespace

@@ -342,7 +342,7 @@ class Hdf5Source final : public FrameSource {
         std::uint64_t n_chunks = 0;
         std::memcpy(&n_chunks, bytes.data(), sizeof n_chunks);
         for (std::uint64_t i = 0; i < n_chunks; ++i) {
-            ChunkEntry entry;
+            ChunkEntry entry{};
             std::memcpy(&entry, bytes.data() + sizeof n_chunks + i * sizeof entry, sizeof entry);
             visit(entry);
         }

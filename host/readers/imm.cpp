@@ -137,7 +137,7 @@ class ImmSource final : public FrameSource {
     }
 
     std::array<std::byte, imm::header_bytes> read_header(const Place& at) const {
-        std::array<std::byte, imm::header_bytes> bytes;
+        std::array<std::byte, imm::header_bytes> bytes{};
         const std::size_t got = file_.read_some(at.offset, bytes.data(), bytes.size());
         if (got != bytes.size()) {
             throw Error(ExitCode::data,
@@ -396,7 +396,7 @@ class ImmSource final : public FrameSource {
 }  // namespace
 
 bool looks_like_imm(const RawFile& file) {
-    std::array<std::byte, imm::header_bytes> bytes;
+    std::array<std::byte, imm::header_bytes> bytes{};
     if (file.size() < bytes.size()) return false;
     file.read(0, bytes.data(), bytes.size());
     const Header first = imm::parse_header(bytes.data());

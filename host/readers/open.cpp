@@ -36,7 +36,7 @@ bool has_hdf5_signature(const RawFile& file) {
     static constexpr std::array<unsigned char, 8> signature = {
         0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
     for (std::uint64_t at = 0; at + signature.size() <= file.size(); at = at == 0 ? 512 : 2 * at) {
-        std::array<std::byte, 8> bytes;
+        std::array<std::byte, 8> bytes{};
         file.read(at, bytes.data(), bytes.size());
         if (std::memcmp(bytes.data(), signature.data(), signature.size()) == 0) return true;
     }

@@ -171,7 +171,7 @@ class FtfSource final : public FrameSource {
     }
 
     void decode_column(const std::byte* from, EventSink& sink, DecodeCounts& counts) const {
-        ColumnHead head;
+        ColumnHead head{};
         std::memcpy(&head, from, sizeof head);
         from += sizeof head;
         const ModuleOrigin at = layout_3m::origin(static_cast<int>(head.module));

@@ -84,7 +84,7 @@ h5::Dataset create_frames(const h5::File& file, const FrameLayout& layout, const
 struct FrameWriter::State {
     h5::File file;
     h5::Dataset dataset;
-    hid_t type;
+    hid_t type = H5I_INVALID_HID;
     h5::Shape shape;
 };
 

@@ -27,7 +27,8 @@ class Spidr4Writer final : public PhotonWriter {
             for (std::uint32_t k = 0; k < p.count; ++k) {
                 // Anywhere in the bin, the same every time.
                 const std::uint64_t mixed =
-                    (std::uint64_t{p.pixel} * 2654435761U + k * 40503U + 12345) % 1000003;
+                    (std::uint64_t{p.pixel} * 2654435761U + std::uint64_t{k} * 40503U + 12345) %
+                    1000003;
                 const std::int64_t tick = p.frame * bin_ + static_cast<std::int64_t>(mixed) % bin_;
                 hits_.emplace_back(tick, at);
             }

@@ -35,7 +35,7 @@ class Digest {
         check(EVP_DigestUpdate(context_.get(), bytes, n) == 1);
     }
     std::string hex() {
-        std::array<unsigned char, EVP_MAX_MD_SIZE> bytes;
+        std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
         unsigned n = 0;
         check(EVP_DigestFinal_ex(context_.get(), bytes.data(), &n) == 1);
         static const char digits[] = "0123456789abcdef";

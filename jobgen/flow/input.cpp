@@ -82,6 +82,7 @@ std::vector<std::string> groups_of(const Deployment& d, const InputRequest& requ
 
 std::vector<std::string> urns(const std::vector<std::string>& groups) {
     std::vector<std::string> out;
+    out.reserve(groups.size());
     for (const auto& group : groups) {
         out.push_back("urn:globus:groups:id:" + group);
     }

@@ -93,7 +93,7 @@ std::string cycle_of(const std::string& raw, const std::vector<std::string>& pre
             continue;
         }
         const std::string rest = raw.substr(prefix.size());
-        const std::string cycle = rest.substr(0, rest.find('/'));
+        std::string cycle = rest.substr(0, rest.find('/'));
         if (!is_cycle(cycle)) {
             usage("raw file '" + printable(raw) + "': '" + printable(cycle) +
                   "' is no run cycle; allowed: YYYY-N, year 2015 to 2049, N 1 to 3" + hint);

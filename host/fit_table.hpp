@@ -38,9 +38,9 @@ struct BinFit {
 
 struct FitTable {
     std::vector<BinFit> bins;
-    FitResult power_law;        ///< tau = a q^b of the bins that were fitted
-    std::string axis_names[2];  ///< "q", "phi"
-    std::string axis_units[2];
+    FitResult power_law;                    ///< tau = a q^b of the bins that were fitted
+    std::array<std::string, 2> axis_names;  ///< "q", "phi"
+    std::array<std::string, 2> axis_units;
     std::string time_unit = "s";  ///< "frames" if the result knows no frame time
     bool stretched = false;       ///< the exponent was fitted, not fixed
     FitModel model = FitModel::single;

@@ -99,8 +99,9 @@ class OptionTable {
 
 /// Rows: option_row(spec, &Config::member).
 template <class Config>
-Option<Config> option_row(OptionSpec spec, bool Config::*member) {
+Option<Config> option_row(const OptionSpec& spec, bool Config::*member) {
     Option<Config> row;
+    row.spec = spec;
     row.set = [spec, member](Config& c, const std::string& text) {
         c.*member = option_text::to_bool(text, spec);
     };
@@ -109,7 +110,6 @@ Option<Config> option_row(OptionSpec spec, bool Config::*member) {
         return std::vector<std::string>{c.*member ? (digits ? "1" : "true")
                                                   : (digits ? "0" : "false")};
     };
-    row.spec = std::move(spec);
     return row;
 }
 

@@ -22,7 +22,7 @@ std::string duration(double seconds) {
     if (seconds < 99.5) {
         return fmt::format("{:.0f} s", seconds);
     }
-    const auto minutes = static_cast<std::int64_t>(seconds / 60 + 0.5);
+    const auto minutes = std::lround(seconds / 60);
     return minutes < 120 ? fmt::format("{} min", minutes)
                          : fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
 }
@@ -89,13 +89,13 @@ Progress::Show Progress::choose(const std::string& mode, bool terminal, bool jso
     return terminal || mode == "always" ? Show::bar : Show::lines;
 }
 
-Progress::Progress(std::string what, const std::string& mode)
-    : Progress(std::move(what),
+Progress::Progress(const std::string& what, const std::string& mode)
+    : Progress(what,
                choose(mode, on_terminal(), Log::is_json()),
                std::chrono::milliseconds(150),
                std::chrono::seconds(30)) {}
 
-Progress::Progress(std::string what,
+Progress::Progress(const std::string& what,
                    Show show,
                    std::chrono::milliseconds bar_interval,
                    std::chrono::milliseconds line_interval)

@@ -37,8 +37,8 @@ class Progress {
     static Show choose(const std::string& mode, bool terminal, bool json_log);
 
     /// `what` names the stage, "reading". Uses standard error and the log.
-    Progress(std::string what, const std::string& mode);
-    Progress(std::string what,
+    Progress(const std::string& what, const std::string& mode);
+    Progress(const std::string& what,
              Show show,
              std::chrono::milliseconds bar_interval,
              std::chrono::milliseconds line_interval);

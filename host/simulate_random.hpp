@@ -78,7 +78,7 @@ inline double RandomStream::normal_beyond(std::uint64_t drawn) {
         const double x = (static_cast<double>(drawn >> 11) * 0x1p-52 - 1) * edge[layer];
         if (std::abs(x) < edge[layer + 1]) return x;
         if (layer == 0) {
-            double a, b;
+            double a = 0, b = 0;
             do {
                 a = exponential() / Ziggurat::tail;
                 b = exponential();
@@ -95,11 +95,14 @@ inline std::int64_t RandomStream::poisson(double mean) {
     // exp(-mean) would vanish for large means; a sum of Poisson numbers is one.
     constexpr double most = 16;
     std::int64_t n = 0;
-    for (; mean > most; mean -= most) {
+    while (mean > most) {
         n += poisson(most);
+        mean -= most;
     }
     const double limit = std::exp(-mean);
-    for (double product = uniform_above_0(); product > limit; product *= uniform_above_0()) {
+    double product = uniform_above_0();
+    while (product > limit) {
+        product *= uniform_above_0();
         ++n;
     }
     return n;

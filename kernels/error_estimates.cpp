@@ -58,16 +58,17 @@ void PixelMoments::add(const PixelMeans& means,
                 square * means.G2[at], one * means.past[at], one * means.future[at]};
             // Differences from the first pixel: no digits are lost where pixels are nearly equal.
             if (first) std::copy_n(value, 3, row);
-            const double G = value[0] - row[0], P = value[1] - row[1], F = value[2] - row[2];
-            row[3] += G;
-            row[4] += P;
-            row[5] += F;
-            row[6] += G * G;
-            row[7] += G * P;
-            row[8] += G * F;
-            row[9] += P * P;
-            row[10] += P * F;
-            row[11] += F * F;
+            const double G2 = value[0] - row[0], past = value[1] - row[1],
+                         future = value[2] - row[2];
+            row[3] += G2;
+            row[4] += past;
+            row[5] += future;
+            row[6] += G2 * G2;
+            row[7] += G2 * past;
+            row[8] += G2 * future;
+            row[9] += past * past;
+            row[10] += past * future;
+            row[11] += future * future;
         }
     }
 }

@@ -109,7 +109,7 @@ void sort_by_tile(const Word* __restrict record,
                   RawVector<Word>& out) {
     const std::size_t stride = std::size_t{n_tiles} + 1;
     cursors.assign(n_parts * stride, 0);
-    std::array<std::uint32_t*, n_parts> cursor;
+    std::array<std::uint32_t*, n_parts> cursor{};
     for (std::size_t p = 0; p < n_parts; ++p)
         cursor[p] = cursors.data() + p * stride;
     const std::size_t part = n / n_parts;

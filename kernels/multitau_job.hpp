@@ -34,8 +34,8 @@ struct TileWorker {
     TileCells cells;
     RawVector<double> value;
     PixelScratch scratch;
-    LagSums sums;
-    WeightedLagSums weighted_sums;
+    LagSums sums{};
+    WeightedLagSums weighted_sums{};
     std::vector<CountSums> counts;        ///< [stretch]
     std::vector<TileSums> ratios;         ///< [stretch]
     std::vector<TileSums> weighted;       ///< [stretch]

@@ -243,7 +243,7 @@ inline void sparse_edges(const std::uint32_t* t,
         // The event lies within the first (last) x blocks for every x > block.
         const int x0 = core::first_blocks(level);
         for (int k = 0; k < core::lags_in_level(level, n_lags); ++k) {
-            if (static_cast<std::uint64_t>(x0 + k) > block) {
+            if (static_cast<std::uint64_t>(x0) + static_cast<std::uint64_t>(k) > block) {
                 side[core::first_lag(level) + k] += count;
             }
         }

@@ -58,8 +58,8 @@ struct PixelScratch {
     LaneSums lanes;
     WeightedLaneSums weighted_lanes;
     RawVector<std::uint32_t> first, second;  ///< collected pairs of events
-    std::uint64_t slot_sums[(LagLadder::max_levels + 2) * slots_per_level];
-    double slot_sums_real[(LagLadder::max_levels + 2) * slots_per_level];
+    std::uint64_t slot_sums[(LagLadder::max_levels + 2) * slots_per_level]{};
+    double slot_sums_real[(LagLadder::max_levels + 2) * slots_per_level]{};
 };
 
 }  // namespace xpcs

@@ -215,7 +215,7 @@ inline void add_sums(const TileJob& job,
     const Partition& partition = job.series.partition();
     const std::uint32_t bin = partition.static_bin[static_cast<std::size_t>(slot)];
     const std::uint32_t dynamic = partition.dynamic_of_static[bin];
-    PixelSums sums;
+    PixelSums sums;  // filled below, once per pixel. NOLINT(cppcoreguidelines-pro-type-member-init)
     if (job.request.weights == nullptr) {
         worker.counts[which].add(bin, worker.sums, total);
         counts_as_doubles(worker.sums, total, stretch.ladder, sums);

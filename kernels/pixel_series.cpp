@@ -82,7 +82,7 @@ void PixelSeries::index(const SeriesPiece& piece) {
     begins_.resize((n_tiles + tiles_in_row - 1) / tiles_in_row);
     for (std::size_t row = 0; row < begins_.size(); ++row) {
         const std::size_t first = row * tiles_in_row;
-        std::array<std::uint32_t, 16> begin;
+        std::array<std::uint32_t, 16> begin{};
         for (std::size_t k = 0; k < begin.size(); ++k)
             begin[k] = piece.tile_begin[std::min(first + k, n_tiles)];
         begins_[row].push_back(begin);

@@ -86,7 +86,7 @@ inline HWY_ATTR void multiply(const float* a, const float* b, std::int64_t n, do
         a += dense_rows;
         b += 2 * lanes;
     }
-    HWY_ALIGN float one[2 * HWY_MAX_BYTES / sizeof(float)];
+    HWY_ALIGN float one[std::size_t{2} * HWY_MAX_BYTES / sizeof(float)];
     const auto add = [&](auto low, auto high, std::int64_t row) HWY_ATTR {
         hn::StoreU(low, d, one);
         hn::StoreU(high, d, one + lanes);

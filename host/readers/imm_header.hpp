@@ -79,7 +79,7 @@ T field(const std::byte* header, std::size_t offset) {
 }
 
 inline Mark mark_of(const std::byte* header) {
-    std::array<std::byte, mark_bytes> found;
+    std::array<std::byte, mark_bytes> found{};
     std::memcpy(found.data(), header + at::mark, mark_bytes);
     const auto all = [&](std::byte value) {
         for (const std::byte byte : found) {

@@ -29,6 +29,8 @@ class FrameWriter final : public FramesWriter {
     /// Throws Error (config) where the filter is not available.
     FrameWriter(const std::string& path, const FrameLayout& layout, std::int64_t channels = 1);
     ~FrameWriter() override;
+    FrameWriter(const FrameWriter&) = delete;
+    FrameWriter& operator=(const FrameWriter&) = delete;
     void write(std::int64_t first_frame, std::int64_t n_frames, const std::byte* samples) override;
     /// One channel of one frame.
     void write_channel(std::int64_t frame, std::int64_t channel, const std::byte* samples);

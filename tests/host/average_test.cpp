@@ -394,6 +394,38 @@ TEST_F(Averages, AnExistingAverageIsNotReplacedUnlessAsked) {
     EXPECT_NO_THROW(run());
 }
 
+TEST_F(Averages, TheCommandSaysWhatItKeptAndWhere) {
+    const auto last_line = [](const std::string& text) {
+        const std::size_t end = text.find_last_not_of('\n');
+        return text.substr(text.rfind('\n', end) + 1, end - text.rfind('\n', end));
+    };
+    for (int k = 1; k <= 4; ++k)
+        add(k);
+    add(5, [](RunResult& result) {  // another contrast
+        for (double& value : result.one_time.g2)
+            value += 0.5 * (value - 1);
+    });
+    std::vector<std::string> args = files_;
+    args.insert(args.end(), {"-o", dir_.file("out"), "--weights", "errors"});
+    ::testing::internal::CaptureStdout();
+    EXPECT_EQ(cmd_average(args), 0);
+    std::string printed = ::testing::internal::GetCapturedStdout();
+    EXPECT_THAT(printed, HasSubstr("4 of 5 results averaged"));
+    const std::string report = last_line(printed);
+    EXPECT_EQ(report, dir_.file("out") + "/Average_film_00001_00005_results.hdf");
+    EXPECT_TRUE(std::filesystem::exists(report));
+
+    args.insert(args.end(), {"--keep-all", "--overwrite"});
+    ::testing::internal::CaptureStdout();
+    EXPECT_EQ(cmd_average(args), 0);
+    printed = ::testing::internal::GetCapturedStdout();
+    EXPECT_THAT(printed, HasSubstr("5 of 5 results averaged"));
+    EXPECT_EQ(last_line(printed), report);
+
+    args.back() = "--z-limit=-1";
+    EXPECT_THAT(xpcs::testing::error_of([&] { cmd_average(args); }).what(), HasSubstr("z-limit"));
+}
+
 TEST(AverageStem, ComesFromWhatTheNamesShare) {
     EXPECT_EQ(average_stem({"/a/film_r00001_results.hdf", "/b/film_r00012_results_1.hdf"}),
               "Average_film_r_00001_00012");

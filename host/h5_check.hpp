@@ -44,4 +44,8 @@ struct Slab {
     Slab(const Dataset& dataset, const Shape& offset, const Shape& count, ExitCode code);
 };
 
+/// Writes all values of a dataset with shuffle and gzip as HDF5 would; false, and nothing written,
+/// for any other dataset.
+bool write_packed(const Dataset& dataset, hid_t memory_type, const void* values);
+
 }  // namespace xpcs::h5::detail

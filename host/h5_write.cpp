@@ -165,6 +165,7 @@ Type string_type() {
 void write_all(const Dataset& dataset, hid_t memory_type, const void* values) {
     const auto held = lock();
     const detail::KeepFloatingPoint kept;
+    if (detail::write_packed(dataset, memory_type, values)) return;
     check(H5Dwrite(dataset.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values),
           ExitCode::io,
           dataset.id(),

@@ -55,6 +55,10 @@ struct QMap {
 /// Hash missing or stale: a warning.
 QMap load_qmap(const std::string& path);
 
+/// The file still has this map: every value that a q-map group holds, not what it says of itself
+/// (hash, version). False where it cannot be read.
+bool file_still_has(const QMap& qmap);
+
 /// Writes the current layout (group /qmap, LZF above 1024 elements), hash computed and stored.
 /// Exclusive creation through a hidden temporary; `overwrite` replaces atomically.
 void save_qmap(const QMap& qmap, const std::string& path, bool overwrite);

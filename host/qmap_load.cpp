@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <tuple>
 
 namespace xpcs {
 
@@ -20,6 +21,11 @@ class Loader {
   public:
     explicit Loader(const std::string& path) : path_(path), file_(h5::open_file(path)) {}
     QMap load();
+    QMap load_and_check_hash() {
+        QMap qmap = load();
+        check_hash(qmap);
+        return qmap;
+    }
 
   private:
     [[noreturn]] void fail(const std::string& what) const {
@@ -51,7 +57,7 @@ class Loader {
                       std::array<std::vector<double>, 2>& v_list);
     void load_texts();
     double geometry(const std::string& name);
-    void check_hash();
+    void check_hash(QMap& qmap) const;
 
     std::string path_;
     h5::File file_;
@@ -320,24 +326,26 @@ double Loader::geometry(const std::string& name) {
     return h5::read_number(file_.id(), "/qmap/" + name);
 }
 
-void Loader::check_hash() {
+void Loader::check_hash(QMap& qmap) const {
+    const auto warn = [&](const std::string& what) {
+        qmap.warnings.push_back("q-map " + printable(path_) + ": " + what);
+    };
     const h5::Group group = h5::open_group(file_.id(), "/qmap");
     try {
-        qmap_.version = h5::read_string_attribute(group.id(), "version").value_or("");
-        qmap_.hash = h5::read_string_attribute(group.id(), "hash").value_or("");
+        qmap.version = h5::read_string_attribute(group.id(), "version").value_or("");
+        qmap.hash = h5::read_string_attribute(group.id(), "hash").value_or("");
     } catch (const Error& error) {
-        qmap_.warnings.push_back(error.what());
+        qmap.warnings.push_back(error.what());
     }
-    if (qmap_.hash.empty()) {
+    if (qmap.hash.empty()) {
         warn("no hash attribute; viewers that keep q-maps by hash may show another map");
         return;
     }
     try {
         const std::string now = qmap_group_hash(file_.id(), "/qmap");
-        if (now == qmap_.hash) return;
-        warn("stale hash: the attribute says " + printable(qmap_.hash, 80) +
-             ", the contents give " + now +
-             "; viewers that keep q-maps by hash may show another map");
+        if (now == qmap.hash) return;
+        warn("stale hash: the attribute says " + printable(qmap.hash, 80) + ", the contents give " +
+             now + "; viewers that keep q-maps by hash may show another map");
     } catch (const Error& error) {
         warn(std::string("the hash cannot be checked: ") + error.what());
     }
@@ -363,7 +371,6 @@ QMap Loader::load() {
     qmap_.pixel_size_m = geometry("pixel_size");
     qmap_.detector_distance_m = geometry("detector_distance");
     qmap_.energy_keV = geometry("energy");
-    check_hash();
     return std::move(qmap_);
 }
 
@@ -371,7 +378,39 @@ QMap Loader::load() {
 
 QMap load_qmap(const std::string& path) {
     const auto held = h5::lock();
-    return Loader(path).load();
+    return Loader(path).load_and_check_hash();
+}
+
+bool file_still_has(const QMap& qmap) {
+    const auto held = h5::lock();
+    const auto values = [](const QMap& q) {
+        return std::tie(q.rows,
+                        q.cols,
+                        q.mask,
+                        q.blemish,
+                        q.dynamic_roi_map,
+                        q.static_roi_map,
+                        q.dynamic_num_pts,
+                        q.static_num_pts,
+                        q.dynamic_v_list,
+                        q.static_v_list,
+                        q.dynamic_index_mapping,
+                        q.static_index_mapping,
+                        q.map_names,
+                        q.map_units,
+                        q.beam_center_x,
+                        q.beam_center_y,
+                        q.pixel_size_m,
+                        q.detector_distance_m,
+                        q.energy_keV,
+                        q.source_file);
+    };
+    try {
+        const QMap now = Loader(qmap.file).load();
+        return values(now) == values(qmap);
+    } catch (const Error&) {
+        return false;
+    }
 }
 
 }  // namespace xpcs

@@ -17,33 +17,42 @@ h5::Storage compressed() {
     return storage;
 }
 
+/// Of what is written to memory, read once and forgotten.
+h5::Storage as_it_is() {
+    h5::Storage storage;
+    storage.contiguous_below = std::numeric_limits<std::uint64_t>::max();
+    return storage;
+}
+
 template <class T>
 void write_as(hid_t group,
               const std::string& name,
               const std::vector<std::uint64_t>& values,
-              const h5::Shape& shape) {
+              const h5::Shape& shape,
+              const h5::Storage& storage) {
     std::vector<T> narrow(values.size());
     std::transform(values.begin(), values.end(), narrow.begin(), [](std::uint64_t value) {
         return static_cast<T>(value);
     });
-    h5::write(group, name, narrow, shape, compressed());
+    h5::write(group, name, narrow, shape, storage);
 }
 
 /// Smallest unsigned type that holds every value: part of the definition of the hash.
 void write_smallest(hid_t group,
                     const std::string& name,
                     const std::vector<std::uint64_t>& values,
-                    const h5::Shape& shape) {
+                    const h5::Shape& shape,
+                    const h5::Storage& storage) {
     const auto largest = std::max_element(values.begin(), values.end());
     const std::uint64_t most = largest == values.end() ? 0 : *largest;
     if (most <= std::numeric_limits<std::uint8_t>::max()) {
-        write_as<std::uint8_t>(group, name, values, shape);
+        write_as<std::uint8_t>(group, name, values, shape, storage);
     } else if (most <= std::numeric_limits<std::uint16_t>::max()) {
-        write_as<std::uint16_t>(group, name, values, shape);
+        write_as<std::uint16_t>(group, name, values, shape, storage);
     } else if (most <= std::numeric_limits<std::uint32_t>::max()) {
-        write_as<std::uint32_t>(group, name, values, shape);
+        write_as<std::uint32_t>(group, name, values, shape, storage);
     } else {
-        write_as<std::uint64_t>(group, name, values, shape);
+        write_as<std::uint64_t>(group, name, values, shape, storage);
     }
 }
 
@@ -56,10 +65,16 @@ struct PartitionFields {
     const std::vector<std::int64_t>& index_mapping;
 };
 
-void write_fields(hid_t group, const QMap& qmap, const PartitionFields& fields) {
+void write_fields(hid_t group,
+                  const QMap& qmap,
+                  const PartitionFields& fields,
+                  const h5::Storage& storage) {
     const h5::Shape shape{static_cast<hsize_t>(qmap.rows), static_cast<hsize_t>(qmap.cols)};
-    write_smallest(
-        group, fields.kind + "_roi_map", {fields.roi_map.begin(), fields.roi_map.end()}, shape);
+    write_smallest(group,
+                   fields.kind + "_roi_map",
+                   {fields.roi_map.begin(), fields.roi_map.end()},
+                   shape,
+                   storage);
     h5::write(group,
               fields.kind + "_num_pts",
               std::vector<std::int64_t>(fields.num_pts.begin(), fields.num_pts.end()));
@@ -69,7 +84,7 @@ void write_fields(hid_t group, const QMap& qmap, const PartitionFields& fields) 
                                            fields.kind + "_v_list_dim" + std::to_string(axis),
                                            centres,
                                            {centres.size()},
-                                           compressed());
+                                           storage);
         h5::write_attribute(list.id(), "unit", qmap.map_units[axis]);
         h5::write_attribute(list.id(), "name", qmap.map_names[axis]);
         h5::write_attribute(list.id(), "size", static_cast<std::int64_t>(centres.size()));
@@ -77,18 +92,18 @@ void write_fields(hid_t group, const QMap& qmap, const PartitionFields& fields) 
     write_smallest(group,
                    fields.kind + "_index_mapping",
                    {fields.index_mapping.begin(), fields.index_mapping.end()},
-                   {fields.index_mapping.size()});
+                   {fields.index_mapping.size()},
+                   storage);
 }
 
-}  // namespace
-
-std::string write_qmap_group(const QMap& qmap, hid_t location, const std::string& path) {
+std::string
+write_group(const QMap& qmap, hid_t location, const std::string& path, const h5::Storage& storage) {
     const auto held = h5::lock();
     const h5::Group group = h5::require_group(location, path);
     const h5::Shape shape{static_cast<hsize_t>(qmap.rows), static_cast<hsize_t>(qmap.cols)};
-    h5::write_booleans(group.id(), "mask", qmap.mask, shape, compressed());
+    h5::write_booleans(group.id(), "mask", qmap.mask, shape, storage);
     if (!qmap.blemish.empty()) {
-        h5::write_booleans(group.id(), "blemish", qmap.blemish, shape, compressed());
+        h5::write_booleans(group.id(), "blemish", qmap.blemish, shape, storage);
     }
     write_fields(group.id(),
                  qmap,
@@ -96,14 +111,16 @@ std::string write_qmap_group(const QMap& qmap, hid_t location, const std::string
                   qmap.dynamic_roi_map,
                   qmap.dynamic_num_pts,
                   qmap.dynamic_v_list,
-                  qmap.dynamic_index_mapping});
+                  qmap.dynamic_index_mapping},
+                 storage);
     write_fields(group.id(),
                  qmap,
                  {"static",
                   qmap.static_roi_map,
                   qmap.static_num_pts,
                   qmap.static_v_list,
-                  qmap.static_index_mapping});
+                  qmap.static_index_mapping},
+                 storage);
     h5::write_strings(group.id(), "map_names", {qmap.map_names.begin(), qmap.map_names.end()});
     h5::write_strings(group.id(), "map_units", {qmap.map_units.begin(), qmap.map_units.end()});
     h5::write_scalar(group.id(), "beam_center_x", qmap.beam_center_x);
@@ -119,6 +136,12 @@ std::string write_qmap_group(const QMap& qmap, hid_t location, const std::string
     return hash;
 }
 
+}  // namespace
+
+std::string write_qmap_group(const QMap& qmap, hid_t location, const std::string& path) {
+    return write_group(qmap, location, path, compressed());
+}
+
 void save_qmap(const QMap& qmap, const std::string& path, bool overwrite) {
     NewFile whole(path, overwrite);
     h5::File file = h5::create_file_over(whole.hidden_path());
@@ -131,7 +154,7 @@ void save_qmap(const QMap& qmap, const std::string& path, bool overwrite) {
 std::string qmap_hash(const QMap& qmap) {
     // Written to memory and hashed there: one definition for what is hashed and what is stored.
     const h5::File file = h5::create_memory_file("q-map");
-    return write_qmap_group(qmap, file.id(), "/qmap");
+    return write_group(qmap, file.id(), "/qmap", as_it_is());
 }
 
 }  // namespace xpcs

@@ -241,28 +241,15 @@ void copy_members(hid_t from,
     }
 }
 
-/// An HDF5 file that never touches a disk.
-h5::File memory_file() {
-    h5::register_filters();
-    const auto held = h5::lock();
-    const h5::PropertyList access(H5Pcreate(H5P_FILE_ACCESS));
-    H5Pset_fapl_core(access.id(), std::size_t{1} << 20, false);
-    h5::File file(H5Fcreate("q-map in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access.id()));
-    if (!file) {
-        throw Error(ExitCode::no_memory, "q-map: no memory for a copy: " + h5::take_error());
-    }
-    return file;
-}
-
-/// True if the q-map file still holds the map that the run used.
-bool file_holds(const QMap& used) {
+/// True if the q-map file can be copied as it is; one of an older layout is stored as the present
+/// one.
+bool can_copy_file_of(const QMap& used) {
     if (used.file.empty()) {
         return false;
     }
     try {
-        // A q-map of an older layout is stored as the present one.
-        if (!h5::exists(h5::open_file(used.file).id(), "/qmap/dynamic_roi_map")) return false;
-        return qmap_hash(load_qmap(used.file)) == qmap_hash(used);
+        return h5::exists(h5::open_file(used.file).id(), "/qmap/dynamic_roi_map") &&
+               file_still_has(used);
     } catch (const Error&) {
         return false;
     }
@@ -320,11 +307,11 @@ void copy_values(hid_t from, const std::string& from_path, hid_t to, const std::
 
 void write_qmap(hid_t file, const RunResult& result) {
     const QMap& qmap = result.qmap;
-    if (!result.config.transpose_qmap && file_holds(qmap)) {
+    if (!result.config.transpose_qmap && can_copy_file_of(qmap)) {
         const h5::File source = h5::open_file(qmap.file);
         copy_recompressed(source.id(), qmap_group, file, rp::qmap.path);
     } else {
-        const h5::File source = memory_file();
+        const h5::File source = h5::create_memory_file("q-map");
         write_qmap_group(qmap, source.id(), qmap_group);
         copy_recompressed(source.id(), qmap_group, file, rp::qmap.path);
     }

@@ -147,7 +147,10 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
 
 DenseProbe
 probe_dense(const ReadOptions& options, const Partition& partition, const SeriesRange& range) {
-    const std::unique_ptr<FrameSource> source = open_selected(options, range);
+    constexpr std::int64_t enough_frames = 16;
+    SeriesRange first_frames = range;
+    first_frames.end_frame = std::min(range.end_frame, range.begin_frame + enough_frames);
+    const std::unique_ptr<FrameSource> source = open_selected(options, first_frames);
     Work work;
     DenseProbe probe;
     if (!source->next(work.block)) return probe;

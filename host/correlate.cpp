@@ -13,6 +13,7 @@
 #include "kernels/device.hpp"
 
 #include <fmt/format.h>
+#include <oneapi/tbb/task_arena.h>
 
 #include <iostream>
 #include <new>
@@ -41,7 +42,9 @@ std::string run_one(const RunConfig& config, const std::string& raw, Summary& su
     result.warnings = Log::warnings();
 
     StageClock clock(result.stage_s);
-    file->write(result);
+    oneapi::tbb::task_arena arena(config.threads > 0 ? config.threads
+                                                     : oneapi::tbb::task_arena::automatic);
+    arena.execute([&] { file->write(result); });
     throw_if_stopped();
     std::string path = file->commit();
     clock.lap("write");

@@ -4,9 +4,11 @@
 #include "host/chunk_pack.hpp"
 #include "host/h5_check.hpp"
 
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+
 #include <algorithm>
 #include <cstring>
-#include <span>
 #include <vector>
 
 namespace xpcs::h5::detail {
@@ -64,33 +66,60 @@ struct Array {
     }
 };
 
+struct PackedChunk {
+    Shape offset;
+    std::vector<std::uint8_t> bytes;
+};
+
+constexpr std::size_t chunks_at_once = 16;
+
+/// By the threads of the caller's arena. They do not need the library, which the caller holds; and
+/// meanwhile the caller takes no other work, which might.
+void pack(const Array& array, int level, std::vector<PackedChunk>& chunks) {
+    const std::size_t n = n_elements(array.chunk);
+    oneapi::tbb::this_task_arena::isolate([&] {
+        oneapi::tbb::parallel_for(std::size_t{0}, chunks.size(), [&](std::size_t k) {
+            std::vector<std::byte> whole(n * array.element_bytes, std::byte{0});
+            array.gather(chunks[k].offset, whole.data());
+            const auto packed = pack_chunk(whole.data(), n, array.element_bytes, level);
+            chunks[k].bytes.assign(packed.begin(), packed.end());
+        });
+    });
+}
+
 }  // namespace
 
 bool write_packed(const Dataset& dataset, hid_t memory_type, const void* values) {
-    Array array{static_cast<const std::byte*>(values),
-                H5Tget_size(memory_type),
-                shape_of(dataset),
-                chunk_of(dataset)};
+    const Array array{static_cast<const std::byte*>(values),
+                      H5Tget_size(memory_type),
+                      shape_of(dataset),
+                      chunk_of(dataset)};
     if (array.chunk.empty() || n_elements(array.shape) == 0 || !same_bytes(dataset, memory_type)) {
         return false;
     }
     const int level = packing_level(dataset);
     if (level < 0) return false;
-    const std::size_t n = n_elements(array.chunk);
-    std::vector<std::byte> whole(n * array.element_bytes);
     Shape offset(array.shape.size(), 0);
-    do {
-        std::fill(whole.begin(), whole.end(), std::byte{0});
-        array.gather(offset, whole.data());
-        const std::span<const std::uint8_t> packed =
-            pack_chunk(whole.data(), n, array.element_bytes, level);
-        check(H5Dwrite_chunk(
-                  dataset.id(), H5P_DEFAULT, 0, offset.data(), packed.size(), packed.data()),
-              ExitCode::io,
-              dataset.id(),
-              "",
-              "cannot be written");
-    } while (advance(offset, array.chunk, array.shape));
+    for (bool more = true; more;) {
+        std::vector<PackedChunk> chunks;
+        do {
+            chunks.push_back({offset, {}});
+            more = advance(offset, array.chunk, array.shape);
+        } while (more && chunks.size() < chunks_at_once);
+        pack(array, level, chunks);
+        for (const PackedChunk& chunk : chunks) {
+            check(H5Dwrite_chunk(dataset.id(),
+                                 H5P_DEFAULT,
+                                 0,
+                                 chunk.offset.data(),
+                                 chunk.bytes.size(),
+                                 chunk.bytes.data()),
+                  ExitCode::io,
+                  dataset.id(),
+                  "",
+                  "cannot be written");
+        }
+    }
     return true;
 }
 

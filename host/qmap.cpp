@@ -148,12 +148,12 @@ std::map<BinPair, std::uint32_t> straddling_pairs(const QMap& qmap, const KeptLa
 
 std::vector<std::uint32_t> labels_without_pixel(const std::vector<std::uint32_t>& map,
                                                 std::uint32_t n_labels) {
-    std::vector<bool> seen(n_labels + std::size_t{1}, false);
+    std::vector<std::uint8_t> seen(n_labels + std::size_t{1}, 0);
     for (const std::uint32_t label : map)
-        seen[label] = true;
+        seen[label] = 1;
     std::vector<std::uint32_t> empty;
     for (std::uint32_t label = 1; label <= n_labels; ++label) {
-        if (!seen[label]) empty.push_back(label);
+        if (seen[label] == 0) empty.push_back(label);
     }
     return empty;
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <span>
 
 namespace xpcs {
 
@@ -10,10 +12,36 @@ namespace {
 
 constexpr std::size_t fewest_pixels = 5;
 
-double median(std::vector<double>& values) {
+double median(std::span<double> values) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::nth_element(values.begin(), middle, values.end());
     return *middle;
+}
+
+/// The pixels that take part, bin by bin: slot[begin[bin]], ..., ascending in each.
+struct SlotsByBin {
+    std::vector<std::size_t> begin;
+    std::vector<std::uint32_t> slot;
+};
+
+SlotsByBin slots_by_bin(const Partition& partition, const std::vector<std::uint8_t>& excluded) {
+    const std::size_t n_slots = partition.static_bin.size();
+    const auto takes_part = [&](std::size_t slot) {
+        return excluded.empty() || excluded[slot] == 0;
+    };
+    SlotsByBin sorted{std::vector<std::size_t>(partition.n_static + std::size_t{1}, 0), {}};
+    for (std::size_t slot = 0; slot < n_slots; ++slot) {
+        if (takes_part(slot)) ++sorted.begin[partition.static_bin[slot] + std::size_t{1}];
+    }
+    std::partial_sum(sorted.begin.begin(), sorted.begin.end(), sorted.begin.begin());
+    sorted.slot.resize(sorted.begin.back());
+    std::vector<std::size_t> next(sorted.begin.begin(), sorted.begin.end() - 1);
+    for (std::size_t slot = 0; slot < n_slots; ++slot) {
+        if (takes_part(slot)) {
+            sorted.slot[next[partition.static_bin[slot]]++] = static_cast<std::uint32_t>(slot);
+        }
+    }
+    return sorted;
 }
 
 }  // namespace
@@ -22,23 +50,21 @@ std::vector<std::uint32_t> find_hot_pixels(const Partition& partition,
                                            const std::vector<std::uint64_t>& photons,
                                            const std::vector<std::uint8_t>& excluded,
                                            double threshold) {
-    std::vector<std::vector<std::uint32_t>> bins(partition.n_static);
-    for (std::size_t slot = 0; slot < photons.size(); ++slot) {
-        if (!excluded.empty() && excluded[slot] != 0) continue;
-        bins[partition.static_bin[slot]].push_back(static_cast<std::uint32_t>(slot));
-    }
+    const SlotsByBin bins = slots_by_bin(partition, excluded);
     std::vector<std::uint32_t> hot;
     std::vector<double> values;
-    for (const std::vector<std::uint32_t>& bin : bins) {
-        if (bin.size() < fewest_pixels) continue;
+    for (std::size_t bin = 0; bin < partition.n_static; ++bin) {
+        const std::span<const std::uint32_t> slots(bins.slot.data() + bins.begin[bin],
+                                                   bins.begin[bin + 1] - bins.begin[bin]);
+        if (slots.size() < fewest_pixels) continue;
         values.clear();
-        for (const std::uint32_t slot : bin)
+        for (const std::uint32_t slot : slots)
             values.push_back(static_cast<double>(photons[slot]));
         const double middle = median(values);
         for (double& value : values)
             value = std::abs(value - middle);
         const double spread = std::max({1.4826 * median(values), std::sqrt(middle), 1.0});
-        for (const std::uint32_t slot : bin) {
+        for (const std::uint32_t slot : slots) {
             if (static_cast<double>(photons[slot]) > middle + threshold * spread) {
                 hot.push_back(slot);
             }

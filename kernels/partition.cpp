@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/partition.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -41,6 +42,11 @@ Partition make_partition(std::int64_t rows,
     partition.n_dynamic = n_dynamic;
     partition.dynamic_of_static.assign(n_static, Partition::not_kept);
     partition.drop_pixels();
+    const auto n_labelled =
+        n_pixels -
+        static_cast<std::size_t>(std::count(static_label.begin(), static_label.end(), 0U));
+    partition.pixel.reserve(n_labelled);
+    partition.static_bin.reserve(n_labelled);
     for (std::size_t p = 0; p < n_pixels; ++p) {
         const std::uint32_t s = static_label[p];
         const std::uint32_t d = dynamic_label[p];

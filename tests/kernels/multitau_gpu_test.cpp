@@ -319,6 +319,39 @@ TEST_F(MultitauGpu, WeightsEqualTheCpu) {
     }
 }
 
+// A monitor leaves out frames that do have photons, and its weights are not those of the photons.
+TEST_F(MultitauGpu, WeightsOfAMonitorEqualTheCpu) {
+    for (const double mean : {0.03, 2.0}) {
+        reference::Run run = poisson_run(251, 9, mean, 53, 3);
+        FrameWeights weights;
+        weights.any_left_out = true;
+        for (std::int64_t t = 0; t < run.n_frames; ++t) {
+            const bool left_out = t < 3 || t % 31 == 4 || t > 246;
+            weights.weight.push_back(left_out ? 0 : 0.7 + 0.1 * static_cast<double>(t % 7));
+            if (!left_out) at(run, t, 2) = 0;  // a pixel with photons in these frames alone
+        }
+        const Partition partition = partition_of(run);
+        std::vector<std::uint8_t> excluded(9, 0);
+        excluded[5] = 1;
+        for (const bool cumulative : {false, true}) {
+            MultitauRequest request = request_for(run.n_frames);
+            request.weights = &weights;
+            request.excluded = &excluded;
+            request.n_partial = 3;
+            request.partial_cumulative = cumulative;
+            const std::string what = "mean " + std::to_string(mean);
+            const PixelSeries events = sparse_series(run, partition);
+            for (const double neighbours : {1e-9, 0.7, 1e9}) {
+                request.dense_neighbours = neighbours;
+                expect_equal_twins(events, request, what + ", events");
+            }
+            request.dense_neighbours = 0;
+            expect_equal_twins(
+                dense_series<std::uint16_t>(run, partition, false), request, what + ", rows");
+        }
+    }
+}
+
 /// Several tiles, with bins that cross them, a range of tiles, and a few hot pixels.
 reference::Run many_tiles(std::int64_t n_pixels) {
     reference::Run run = empty_run(600, n_pixels, 97);

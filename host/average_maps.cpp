@@ -6,7 +6,10 @@
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
 #include "host/stop.hpp"
+#include "host/text.hpp"
 #include "kernels/twotime.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +31,16 @@ struct BandSums {
     void add(const std::string& path, const std::string& map) {
         const h5::File file = h5::open_file(path);
         const h5::Dataset dataset = h5::open_dataset(file.id(), map);
+        const auto side = static_cast<hsize_t>(n_cols);
+        const h5::Shape shape = h5::shape_of(dataset);
+        if (shape != h5::Shape{side, side}) {
+            throw Error(ExitCode::data,
+                        fmt::format("average: '{}': {} is {}, {} expected",
+                                    printable(path),
+                                    map,
+                                    h5::to_string(shape),
+                                    h5::to_string({side, side})));
+        }
         h5::read_slab(dataset,
                       H5T_NATIVE_FLOAT,
                       {static_cast<hsize_t>(first_row), 0},

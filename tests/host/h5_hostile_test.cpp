@@ -12,7 +12,7 @@
 
 #include <sys/stat.h>
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -28,8 +28,9 @@ constexpr const char* data_path = "/entry/data/data";
 class HostileHdf5 : public ::testing::Test {
   protected:
     void TearDown() override {
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start_;
-        EXPECT_LT(took.count(), 60) << "hostile content must not cost time";
+        // Of the processor: a busy machine is not the file's fault. What waits without an end is
+        // stopped from outside.
+        EXPECT_LT(cpu_s() - start_s_, most_s) << "hostile content must not cost time";
     }
     std::string frames(const std::string& name) const {
         std::filesystem::create_directories(std::filesystem::path(dir_.file(name)).parent_path());
@@ -71,7 +72,15 @@ class HostileHdf5 : public ::testing::Test {
     }
 
     testing::TempDir dir_;
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+
+  private:
+    static double cpu_s() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+#ifdef __SANITIZE_THREAD__
+    static constexpr double most_s = 240;
+#else
+    static constexpr double most_s = 60;
+#endif
+    double start_s_ = cpu_s();
 };
 
 TEST_F(HostileHdf5, ExternalLinksStayBelowTheDirectory) {

@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/memory.hpp"
 #include "host/readers/corrected.hpp"
+#include "host/readers/imm.hpp"
 #include "host/twotime_run.hpp"
 #include "kernels/lag_ladder.hpp"
 
@@ -93,12 +94,16 @@ std::int64_t tiles_at_once(double room, double tile_bytes, double unfolded_bytes
 }
 
 /// What a run holds for every frame: their photons in the series (4 bytes) and in the run (8), then
-/// intensity against time twice. Weights and what they are made of come on top.
+/// intensity against time twice. Weights and what they are made of come on top, and what the file
+/// notes of frames.
 std::uint64_t bytes_per_frame(const RunConfig& config,
                               const RunSetup& setup,
                               const std::string& engine,
                               int threads) {
     std::uint64_t bytes = 16;
+    if (setup.result.source.format == "imm") {
+        bytes += imm_times_bytes + (setup.result.source.sparse ? 0 : imm_place_bytes);
+    }
     if (!setup.monitor.values.empty() || (config.normalize_frame && has_multitau(config.type))) {
         bytes += 16;
     }

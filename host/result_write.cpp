@@ -159,6 +159,17 @@ static void write_frame_times(hid_t file, const FrameTimes& times) {
     put(file, rp::timestamp_tick, with_frames(times.tick), {2, n});
 }
 
+static void write_intensity(hid_t file, const std::vector<double>& of_frame) {
+    const std::size_t n = of_frame.size();
+    std::vector<float> table(2 * n);
+    // Exact up to 2^24 frames; the type is what readers expect.
+    for (std::size_t t = 0; t < n; ++t) {
+        table[t] = static_cast<float>(t);
+        table[n + t] = static_cast<float>(of_frame[t]);
+    }
+    put(file, rp::intensity, table, {2, n});
+}
+
 void write_scattering(hid_t file, const RunResult& result) {
     const Scattering& scattering = result.scattering;
     const auto rows = static_cast<std::size_t>(result.qmap.rows);
@@ -177,14 +188,7 @@ void write_scattering(hid_t file, const RunResult& result) {
         fold(scattering.saxs_1d_segments, scattering.n_segments),
         {static_cast<std::size_t>(scattering.n_segments), n_static});
 
-    const std::size_t n_frames = scattering.intensity.size();
-    std::vector<float> intensity(2 * n_frames);
-    // Exact up to 2^24 frames; the type is what readers expect.
-    for (std::size_t t = 0; t < n_frames; ++t) {
-        intensity[t] = static_cast<float>(t);
-        intensity[n_frames + t] = static_cast<float>(scattering.intensity[t]);
-    }
-    put(file, rp::intensity, intensity, {2, n_frames});
+    write_intensity(file, scattering.intensity);
     write_frame_times(file, result.frame_times);
 }
 

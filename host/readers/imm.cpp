@@ -238,6 +238,7 @@ class ImmSource final : public FrameSource {
             at = {at.frame + 1, at.offset + size};
         }
         offsets_.push_back(at.offset);
+        offsets_.shrink_to_fit();
         info_.n_frames = at.frame;
         info_.sample_bytes = widest;
         if (info_.n_frames == 0) {
@@ -285,8 +286,14 @@ class ImmSource final : public FrameSource {
     void note_time(const std::byte* header) {
         const Header parsed = imm::parse_header(header);
         if (times_.clock_s.empty()) times_.first_frame = at_.frame;
-        times_.clock_s.push_back(parsed.elapsed_s);
-        times_.tick.push_back(static_cast<double>(parsed.tick));
+        append(times_.clock_s, parsed.elapsed_s);
+        append(times_.tick, static_cast<double>(parsed.tick));
+    }
+    /// Grows by an eighth, not to the double.
+    static void append(std::vector<double>& values, double value) {
+        if (values.size() == values.capacity())
+            values.reserve(values.size() + values.size() / 8 + 1024);
+        values.push_back(value);
     }
 
     template <class Work>

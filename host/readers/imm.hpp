@@ -8,12 +8,19 @@
 
 #include "host/readers/frame_source.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
 namespace xpcs {
 
 class RawFile;
+
+/// Memory that a run has for the time stamps of a frame: what reading has collected (18 bytes) and
+/// handed on as a copy (16), and what an earlier pass has kept (16).
+inline constexpr std::uint64_t imm_times_bytes = 50;
+/// Besides, where frames are dense, for the place of a frame in the file.
+inline constexpr std::uint64_t imm_place_bytes = 8;
 
 /// True if the file starts with an IMM header and, where it is longer, goes on with another one.
 bool looks_like_imm(const RawFile& file);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Edge cases of frame selection, signal, output and options, one test per line of the table.
+#include "tests/host/imm_files.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -264,6 +267,33 @@ TEST_F(Options, MemoryHoldsTheEventsThatAreCorrelatedAsWell) {
     EXPECT_THAT(enough.out, HasSubstr("memory needed   3."));
 }
 
+TEST_F(Options, WithoutThreadsThePlanCountsOnThoseThatThereAre) {
+    // It counted on sixteen, which on two processors made twice the passes.
+    cpu_set_t before, one;
+    ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &before))
+        ++cpu;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    std::filesystem::resize_file(small.raw, std::uintmax_t{1} << 30);
+    const auto plan = [&](const Arguments& more) {
+        Arguments all = {"-r", small.raw, "-q", small.qmap_file, "-o", small.out, "--dry-run"};
+        all.insert(all.end(), {"--device", "cpu", "--memory", "4"});
+        all.insert(all.end(), more.begin(), more.end());
+        const Outcome outcome = run(all);
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        const std::size_t at = outcome.out.find("memory needed");
+        return at == std::string::npos ? outcome.out
+                                       : outcome.out.substr(at, outcome.out.find('\n', at) - at);
+    };
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);  // children inherit it
+    const std::string of_one = plan({"--threads", "1"}), of_all = plan({});
+    EXPECT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+    EXPECT_EQ(of_all, of_one);
+    EXPECT_NE(plan({"--threads", "16"}), of_one);
+}
+
 TEST_F(Options, MemoryHoldsWhatGoesWithFrames) {
     // A photon in every 64th of 2^25 + 65 frames, which the file does not tell: 16 bytes for each
     // are 0.5 GiB. They took 1.3 GiB of the 0.65 that are allowed here, and the result was refused
@@ -282,6 +312,22 @@ TEST_F(Options, MemoryHoldsWhatGoesWithFrames) {
     ::getrusage(RUSAGE_CHILDREN, &used);  // the largest of all runs of this program
     EXPECT_LT(used.ru_maxrss, static_cast<long>(0.65 * 1024 * 1024));
 #endif
+}
+
+TEST_F(Options, MemoryHoldsTheTimeStampsOfFrames) {
+    // 66 bytes for each frame of an IMM file, of which 50 are for time stamps: 3.1 GiB, where other
+    // formats take 0.75 GiB.
+    const Arguments many = {"--n-frames", "50000000", "--memory", "1", "--dry-run"};
+    EXPECT_EQ(small.correlate(many).exit_code, 0);
+    small.raw = small.dir.file("run.imm");
+    const ImmFrame frame{
+        .index = {1, 2}, .value = {1, 1}, .rows = SmallRun::rows, .cols = SmallRun::cols};
+    std::ofstream(small.raw, std::ios::binary) << imm_bytes({frame, frame, frame});
+    small.expect_refused(ExitCode::no_memory,
+                         {small.raw, "3.07 GiB of it for 50000000 frames", "--memory allows 1 GiB"},
+                         many);
+    small.expect_done({}, {"--memory", "0.5"});
+    EXPECT_EQ(small.shape("/xpcs/spatial_mean/timestamp_clock"), (h5::Shape{2, 3}));
 }
 
 TEST_F(Options, CommandLineWinsOverTheJobFile) {

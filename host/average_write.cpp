@@ -2,6 +2,7 @@
 #include "host/average_write.hpp"
 
 #include "host/errors.hpp"
+#include "host/fit.hpp"
 #include "host/log.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
@@ -69,9 +70,9 @@ void write_one_time(hid_t file,
         for (std::size_t k = 0; k < kept.size(); ++k) {
             const RepeatCurves& curves = kept[k].curves;
             const double e = curves.err.empty() ? nan : curves.err[i];
+            const double precision = e > smallest_error ? 1 / (e * e) : nan;
             // Only about 1: squares of numbers near 1 lose digits that the scatter needs.
-            mean.add(
-                curves.g2[i] - 1, e, kind == AverageWeights::errors ? 1 / (e * e) : weights[k]);
+            mean.add(curves.g2[i] - 1, e, kind == AverageWeights::errors ? precision : weights[k]);
         }
         g2.push_back(static_cast<float>(1 + mean.mean()));
         err.push_back(static_cast<float>(mean.error()));

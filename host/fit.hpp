@@ -72,10 +72,14 @@ struct DoubleFitOptions : SingleFitOptions {
     }
 };
 
+/// An error of g2 that is not larger is what rounding left of none: where every pixel gives the
+/// same g2, as at a lag of a single pair, their scatter is 0.
+constexpr double smallest_error = 1e-6;
+
 /// Fits one curve. `delay_s`, `g2` and `g2_err` have one length; points whose delay or g2 is not
-/// finite are left out; an error that is not finite or <= 1e-6 becomes the mean of the good ones.
-/// Not ok: too few points; no decay that stands out of the noise (compared with a constant);
-/// a parameter at its bound; contrast or relaxation time less than three of its errors.
+/// finite are left out; an error that is not finite or <= smallest_error becomes the mean of the
+/// good ones. Not ok: too few points; no decay that stands out of the noise (compared with a
+/// constant); a parameter at its bound; contrast or relaxation time less than three of its errors.
 FitResult fit_single(const std::vector<double>& delay_s,
                      const std::vector<double>& g2,
                      const std::vector<double>& g2_err,

@@ -194,7 +194,7 @@ std::vector<Point> usable_points(const std::vector<double>& x,
             continue;
         }
         const double e = i < err.size() ? err[i] : nan;
-        const bool usable = std::isfinite(e) && e > 1e-6;
+        const bool usable = std::isfinite(e) && e > smallest_error;
         points.push_back({x[i], y[i], usable ? e : nan});
         if (usable) {
             sum += e;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/repeats.hpp"
 
+#include "host/fit.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,7 +34,7 @@ MedianCurve median_curve(const std::vector<RepeatCurves>& repeats,
             if (!verdicts[k].kept) continue;
             values.push_back(repeats[k].g2[i]);
             const double e = repeats[k].err.empty() ? nan : repeats[k].err[i];
-            variances.push_back(e > 0 ? e * e : nan);
+            variances.push_back(e > smallest_error ? e * e : nan);
         }
         out.g2.push_back(median_of(values));
         const double variance = median_of(variances);

@@ -300,6 +300,30 @@ TEST_F(Averages, WeightsByCountsAndErrors) {
     }
 }
 
+/// At a lag of one pair every pixel gives the same g2: what rounding leaves of the error is none.
+TEST_F(Averages, AnErrorThatIsRoundingIsNone) {
+    for (int k = 1; k <= 4; ++k) {
+        add(k, [k](RunResult& r) {
+            for (double& e : r.one_time.g2_err)
+                e = 0.01;
+            r.one_time.g2_err.front() = k == 1 ? 0.02 : k == 2 ? 0.0 : 1e-10 * k;
+            r.one_time.g2_err.back() = k == 1 ? 0.0 : 1e-10 * k;
+            // Were this one precise to 1e-10, it would be the shape of the whole curve.
+            r.one_time.g2.back() = 1 + 0.2 * k;
+        });
+    }
+    AverageOptions options;
+    options.weights = AverageWeights::errors;
+    const AverageReport report = run(options);
+    EXPECT_EQ(report.n_kept(), 4U);
+    const auto mean = read(report.result, g2_path);
+    double sum = 0;
+    for (const std::string& file : files_)
+        sum += read(file, g2_path).back();
+    EXPECT_NEAR(mean.back(), sum / 4, 2e-7) << "none has an error: the plain mean";
+    EXPECT_NEAR(mean.front(), read(files_[0], g2_path).front(), 2e-7) << "only one has an error";
+}
+
 TEST_F(Averages, NaNBinsAreTheMeanOfTheOthers) {
     for (int k = 1; k <= 4; ++k) {
         add(k, [k](RunResult& r) {

@@ -335,11 +335,18 @@ MultitauSums MultitauRun::multitau_on_device(const PixelSeries& series,
             request.pixel_means(means);
         };
     }
+    // What --errors has added up can be taken back, what -G has written cannot.
+    const std::optional<PixelMoments> before =
+        setup_.device->on_gpu() ? all_.moments : std::nullopt;
     try {
         return multitau(series, watched, setup_.device->device());
     } catch (const DeviceError& error) {
-        if (handed_on) throw;  // part of -G is in the file already
+        if (handed_on && all_.bands) {
+            throw DeviceError(std::string(error.what()) +
+                              "; part of -G is written already, the CPU does not go on from there");
+        }
         setup_.device->fall_back(error, "the correlation");
+        all_.moments = before;
         result_.device = setup_.device->description();
     }
     return multitau(series, request, setup_.device->device());

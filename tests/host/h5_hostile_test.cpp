@@ -267,6 +267,34 @@ TEST_F(HostileHdf5, DamagedNamesOfAGroupAreAnError) {
     expect_error(ExitCode::data, {path}, [&] { frames_of(path); });
 }
 
+/// The same with links in the header of the group, one of which cannot be decoded.
+TEST_F(HostileHdf5, ADamagedLinkOfASmallGroupIsAnError) {
+    const std::string path = dir_.file("a.h5");
+    {
+        const h5::File file = h5::create_file(path);
+        const h5::PropertyList creation(H5Pcreate(H5P_GROUP_CREATE));
+        H5Pset_link_creation_order(creation.id(), H5P_CRT_ORDER_TRACKED);
+        const h5::Group few(H5Gcreate2(file.id(), "few", H5P_DEFAULT, creation.id(), H5P_DEFAULT));
+        for (int i = 0; i < 6; ++i)
+            h5::write_scalar(few.id(), "member" + std::to_string(i), i);
+    }
+    std::string bytes;
+    {
+        std::ifstream in(path, std::ios::binary);
+        bytes.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    // A link: version 1, flags, order of creation (8 bytes), perhaps a character set, length, name.
+    const std::size_t name = bytes.find("member3");
+    ASSERT_NE(name, std::string::npos);
+    ASSERT_EQ(bytes[name - 1], 7);
+    const std::size_t version = bytes[name - 11] == 1 ? name - 11 : name - 12;
+    ASSERT_EQ(bytes[version], 1);
+    bytes[version] = static_cast<char>(0xEE);
+    testing::write_bytes(path, bytes.data(), bytes.size());
+    const h5::File file = h5::open_file(path);
+    expect_error(ExitCode::data, {path, "listed"}, [&] { h5::children(file.id(), "/few"); });
+}
+
 /// libhdf5 1.10.8 copies from a null pointer if its own driver is to read from the address "none".
 TEST_F(HostileHdf5, AddressesThatAreNoneAreAnError) {
     const std::string path = dir_.file("a.h5");

@@ -341,7 +341,7 @@ MultitauSums MultitauRun::multitau_on_device(const PixelSeries& series,
     try {
         return multitau(series, watched, setup_.device->device());
     } catch (const DeviceError& error) {
-        if (handed_on && all_.bands) {
+        if (handed_on && all_.bands && setup_.device->text() == "auto") {
             throw DeviceError(std::string(error.what()) +
                               "; part of -G is written already, the CPU does not go on from there");
         }

@@ -43,6 +43,9 @@ class MultitauRun {
 
   private:
     ReadResult read_tiles(std::int64_t first, std::int64_t end, bool keep);
+    bool may_decode_on_gpu() const;
+    std::optional<ReadResult> read_onto_gpu(ReadOptions options, const SeriesRange& range);
+    void start_again();
     std::int64_t frames_of(const ReadResult& read) const;
     void settle_frames(ReadResult& read);
     void check_partial() const;
@@ -76,6 +79,8 @@ class MultitauRun {
     FrameMap map_;
     std::optional<FrameWeights> weights_;
     std::vector<std::uint64_t> normalising_photons_;
+    bool decodes_on_gpu_ = may_decode_on_gpu();
+    bool means_handed_on_ = false;
     double read_s_ = 0, correlate_s_ = 0, twotime_s_ = 0;
 };
 
@@ -93,9 +98,42 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     options.between = [&] { setup_.device->poll(); };
     options.memory_limit = setup_.memory_bytes;
     options.frame_bytes = setup_.frame_bytes;
-    ReadResult read = read_series(options, setup_.partition, range);
+    std::optional<ReadResult> read;
+    if (decodes_on_gpu_) read = read_onto_gpu(options, range);
+    if (!read) read = read_series(options, setup_.partition, range);
     read_s_ += since(start);
-    return read;
+    return std::move(*read);
+}
+
+/// Words go to one GPU in one pass.
+bool MultitauRun::may_decode_on_gpu() const {
+    const RunConfig& c = result_.config;
+    return c.decode == "gpu" && c.type == AnalysisType::multitau && setup_.ranges == 1 &&
+           result_.source.n_words > 0;
+}
+
+/// Nothing where the host has to decode.
+std::optional<ReadResult> MultitauRun::read_onto_gpu(ReadOptions options,
+                                                     const SeriesRange& range) {
+    options.between = {};  // it would ask for the device while `open` waits for it
+    const auto open = [&] {
+        setup_.device->wait();
+        if (!setup_.device->on_gpu()) throw NeedsHostDecoding{"the run is on the CPU"};
+        const std::vector<int>& devices = setup_.device->device().indices;
+        if (devices.size() != 1) throw NeedsHostDecoding{"the run is on several GPUs"};
+        return devices.front();
+    };
+    std::string reason;
+    try {
+        return read_series_onto_gpu(options, setup_.partition, range, open);
+    } catch (const NeedsHostDecoding& need) {
+        reason = need.reason;
+    } catch (const DeviceOutOfMemory& error) {
+        reason = error.what();
+    }
+    Log::info(fmt::format("{}: decoded by the CPU ({})", result_.raw, reason));
+    decodes_on_gpu_ = false;
+    return std::nullopt;
 }
 
 /// The frames of the file. Where it does not state their number, a monitor does: it also has the
@@ -327,11 +365,10 @@ MultitauSums MultitauRun::multitau_on_device(const PixelSeries& series,
                                              const MultitauRequest& request) {
     setup_.device->wait();
     result_.device = setup_.device->description();
-    bool handed_on = false;
     MultitauRequest watched = request;
     if (request.pixel_means) {
         watched.pixel_means = [&](const PixelMeans& means) {
-            handed_on = true;
+            means_handed_on_ = true;
             request.pixel_means(means);
         };
     }
@@ -341,10 +378,11 @@ MultitauSums MultitauRun::multitau_on_device(const PixelSeries& series,
     try {
         return multitau(series, watched, setup_.device->device());
     } catch (const DeviceError& error) {
-        if (handed_on && all_.bands && setup_.device->text() == "auto") {
+        if (means_handed_on_ && all_.bands && setup_.device->text() == "auto") {
             throw DeviceError(std::string(error.what()) +
                               "; part of -G is written already, the CPU does not go on from there");
         }
+        if (series.on_device() != nullptr) throw;  // they have to be read again
         setup_.device->fall_back(error, "the correlation");
         all_.moments = before;
         result_.device = setup_.device->description();
@@ -404,6 +442,16 @@ void MultitauRun::require_room_for_frames(std::int64_t met) const {
                             gib_text(static_cast<double>(setup_.budget_bytes))));
 }
 
+/// With an empty slate, but for the dataset of -G, to which nothing was written yet.
+void MultitauRun::start_again() {
+    std::optional<BandWriter> bands = std::move(all_.bands);
+    all_ = Gathered{};
+    all_.bands = std::move(bands);
+    weights_.reset();
+    normalising_photons_ = {};
+    decodes_on_gpu_ = false;
+}
+
 void MultitauRun::run() {
     StageClock clock(result_.stage_s);
     for (bool done = false; !done;) {
@@ -423,9 +471,15 @@ void MultitauRun::run() {
             Log::info(fmt::format("{}: more events than expected, starting again in {} passes",
                                   result_.raw,
                                   setup_.ranges));
-            all_ = Gathered{};
-            weights_.reset();
-            normalising_photons_ = {};
+            start_again();
+        } catch (const DeviceOutOfMemory& error) {
+            if (!decodes_on_gpu_ || (means_handed_on_ && all_.bands)) throw;
+            Log::info(fmt::format("{}: decoded by the CPU ({})", result_.raw, error.what()));
+            start_again();
+        } catch (const DeviceError& error) {
+            if (!decodes_on_gpu_ || (means_handed_on_ && all_.bands)) throw;
+            setup_.device->fall_back(error, "the run");
+            start_again();
         }
     }
     result_.stage_s.emplace_back("read", read_s_);

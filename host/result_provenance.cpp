@@ -185,6 +185,7 @@ void write_options(const GroupWriter& group, const RunConfig& config) {
     group.text("run_config_path", config.run_config_path);
     group.text("dataset", config.dataset);
     group.text("engine", to_string(config.engine));
+    group.text("decode", config.decode);
     group.text("overflow", config.overflow);
     if (config.raw.size() > 1) {
         finish(h5::write_strings(group.id(), "raw", all_utf8(config.raw)));

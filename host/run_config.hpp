@@ -46,6 +46,7 @@ struct RunConfig {
     int threads = 0;        ///< --threads, 0 = all
     double memory_gib = 0;  ///< --memory, 0 = automatic
     EngineChoice engine = EngineChoice::automatic;  ///< --engine
+    std::string decode = "cpu";  ///< --decode cpu | gpu: where words of a file are taken apart
     std::string metadata;                           ///< --metadata FILE
     bool follow = false;                            ///< --follow
     double follow_quiet_s = 10;                     ///< --follow-quiet

@@ -298,6 +298,12 @@ void add_device(Rows& rows) {
                                   .one_of({"auto", "sparse", "dense"})
                                   .says("Algorithm; auto chooses for each pixel."),
                               &C::engine));
+    rows.push_back(option_row(
+        Row(g, "decode", "", "WHERE")
+            .one_of({"cpu", "gpu"})
+            .says("gpu: the words of a Rigaku file go undecoded to the GPU of the run, which sorts "
+                  "them; where it cannot, the CPU does. The same result, for large files."),
+        &C::decode));
 }
 
 void add_reports(Rows& rows) {

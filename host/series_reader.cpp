@@ -2,13 +2,16 @@
 #include "host/series_reader.hpp"
 
 #include "host/progress.hpp"
+#include "host/readers/rigaku_word.hpp"
 #include "host/stop.hpp"
+#include "kernels/device_events.hpp"
 
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -27,32 +30,116 @@ struct Work {
     PieceScratch scratch;
     SeriesPiece piece;
     DecodeCounts counts;
+    FrameSource::Undecoded words;  ///< of `block`
+    gpu::Upload upload;            ///< last: it ends before the memory that it copies
 };
 
-/// As many buffers as there are blocks on their way. The last one given back is the first one
-/// taken: its memory is most likely still in a cache.
+/// As many buffers as there are blocks on their way.
 class WorkPool {
   public:
-    explicit WorkPool(std::size_t n) : all_(n) {
+    /// Which of the idle ones is taken first: the newest, whose memory is most likely still in a
+    /// cache, or the oldest, whose memory is least likely still being copied to a device.
+    enum class Order { newest, oldest };
+
+    WorkPool(std::size_t n, Order order) : all_(n), order_(order) {
         for (Work& work : all_)
             idle_.push_back(&work);
     }
     Work* take() {
         const std::scoped_lock lock(mutex_);
-        Work* work = idle_.back();
-        idle_.pop_back();
+        Work* work = order_ == Order::newest ? idle_.back() : idle_.front();
+        if (order_ == Order::newest) {
+            idle_.pop_back();
+        } else {
+            idle_.pop_front();
+        }
         return work;
     }
     void give_back(Work* work) {
         const std::scoped_lock lock(mutex_);
         idle_.push_back(work);
     }
+    std::vector<Work>& all() { return all_; }
 
   private:
     std::vector<Work> all_;
+    Order order_;
     std::mutex mutex_;
-    std::vector<Work*> idle_;
+    std::deque<Work*> idle_;
 };
+
+/// The stages that every way of reading shares: announce, fetch, place; then `decode`, on many
+/// threads, and `take`, in file order.
+template <class Decode, class Take>
+void read_blocks(const ReadOptions& options,
+                 FrameSource& source,
+                 WorkPool::Order order,
+                 std::size_t block_room,
+                 const Decode& decode,
+                 const Take& take) {
+    const int threads = options.threads > 0 ? options.threads : default_threads();
+    const auto tokens = 3 * static_cast<std::size_t>(threads) + 1;
+    WorkPool pool(tokens, order);
+    for (Work& work : pool.all()) {
+        if (block_room == 0) break;
+        work.block.bytes.reserve(block_room);
+        work.upload.set_memory(work.block.bytes.data(), block_room);
+    }
+
+    const auto announce = [&](tbb::flow_control& flow) -> Work* {
+        throw_if_stopped();
+        if (options.between) options.between();
+        Work* work = pool.take();
+        work->upload.wait();
+        if (!source.announce(work->block)) {
+            pool.give_back(work);
+            flow.stop();
+            return nullptr;
+        }
+        return work;
+    };
+    const auto fetch = [&](Work* work) {
+        source.fetch(work->block);
+        return work;
+    };
+    const auto place = [&](Work* work) {
+        source.place(work->block);
+        return work;
+    };
+    const auto decode_one = [&](Work* work) {
+        work->counts = {};
+        decode(*work);
+        return work;
+    };
+    const auto take_one = [&](Work* work) {
+        take(*work);
+        pool.give_back(work);
+    };
+    tbb::task_arena arena(threads);
+    arena.execute([&] {
+        tbb::parallel_pipeline(
+            tokens,
+            tbb::make_filter<void, Work*>(tbb::filter_mode::serial_in_order, announce) &
+                tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, fetch) &
+                tbb::make_filter<Work*, Work*>(tbb::filter_mode::serial_in_order, place) &
+                tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, decode_one) &
+                tbb::make_filter<Work*, void>(tbb::filter_mode::serial_in_order, take_one));
+    });
+}
+
+/// Throws SeriesTooLarge where the series and what goes with frames up to `last` pass the limit.
+void require_room(const ReadOptions& options,
+                  const SeriesRange& range,
+                  const PixelSeries& series,
+                  std::int64_t last) {
+    if (options.memory_limit == 0) return;
+    const std::int64_t frames = std::min(last + 1, range.end_frame) - range.begin_frame;
+    if (series.memory_bytes() +
+            options.frame_bytes * static_cast<std::uint64_t>(std::max<std::int64_t>(0, frames)) >
+        options.memory_limit) {
+        throw SeriesTooLarge{frames};
+    }
+}
 
 SeriesPiece
 make_piece_of(Work& work, const Partition& partition, const SeriesRange& range, bool dense_rows) {
@@ -83,65 +170,93 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
     const std::unique_ptr<FrameSource> source = open_selected(options, range);
     ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, {}};
     Progress progress("reading", options.progress);
-
-    const int threads = options.threads > 0 ? options.threads : default_threads();
-    const auto tokens = 3 * static_cast<std::size_t>(threads) + 1;
-    WorkPool pool(tokens);
-
-    const auto announce = [&](tbb::flow_control& flow) -> Work* {
-        throw_if_stopped();
-        if (options.between) options.between();
-        Work* work = pool.take();
-        if (!source->announce(work->block)) {
-            pool.give_back(work);
-            flow.stop();
-            return nullptr;
-        }
-        return work;
+    const auto decode = [&](Work& work) {
+        source->decode(work.block, work.chunk, work.counts);
+        work.piece = make_piece_of(work, partition, range, options.dense_rows);
     };
-    const auto fetch = [&](Work* work) {
-        source->fetch(work->block);
-        return work;
-    };
-    const auto place = [&](Work* work) {
-        source->place(work->block);
-        return work;
-    };
-    const auto decode = [&](Work* work) {
-        work->counts = {};
-        source->decode(work->block, work->chunk, work->counts);
-        work->piece = make_piece_of(*work, partition, range, options.dense_rows);
-        return work;
-    };
-    const auto append = [&](Work* work) {
-        progress.add(work->piece.counts.events,
-                     static_cast<std::int64_t>(work->block.bytes.size()));
+    const auto append = [&](Work& work) {
+        progress.add(work.piece.counts.events, static_cast<std::int64_t>(work.block.bytes.size()));
         progress.set_fraction(source->fraction_read());
-        out.decode += work->counts;
-        out.series.append(std::move(work->piece));
-        work->piece = {};
+        out.decode += work.counts;
+        out.series.append(std::move(work.piece));
+        work.piece = {};
         const std::int64_t last = std::max(out.decode.last_frame, out.series.last_frame());
-        const std::int64_t frames = std::min(last + 1, range.end_frame) - range.begin_frame;
-        if (options.memory_limit > 0 &&
-            out.series.memory_bytes() +
-                    options.frame_bytes *
-                        static_cast<std::uint64_t>(std::max<std::int64_t>(0, frames)) >
-                options.memory_limit) {
-            throw SeriesTooLarge{frames};
-        }
-        pool.give_back(work);
+        require_room(options, range, out.series, last);
     };
-    tbb::task_arena arena(threads);
-    arena.execute([&] {
-        tbb::parallel_pipeline(
-            tokens,
-            tbb::make_filter<void, Work*>(tbb::filter_mode::serial_in_order, announce) &
-                tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, fetch) &
-                tbb::make_filter<Work*, Work*>(tbb::filter_mode::serial_in_order, place) &
-                tbb::make_filter<Work*, Work*>(tbb::filter_mode::parallel, decode) &
-                tbb::make_filter<Work*, void>(tbb::filter_mode::serial_in_order, append));
-    });
+    read_blocks(options, *source, WorkPool::Order::newest, 0, decode, append);
     out.times = source->frame_times();
+    return out;
+}
+
+namespace {
+
+/// Large enough to have pages of their own, which can be locked for the copy to a device.
+constexpr std::size_t upload_block_bytes = 2 * huge_page;
+
+void add_words(DecodeCounts& counts, const gpu::WordCounts& words) {
+    DecodeCounts more;
+    more.zero_count = words.zero_count;
+    more.bad_index = words.bad_index;
+    more.out_of_order = words.out_of_order;
+    more.last_frame = words.last_frame;
+    more.counter_wraps = words.last_frame < 0 ? 0 : words.last_frame / rigaku::frame_period;
+    more.at_maximum_3 = words.at_maximum_3;
+    more.at_maximum_15 = words.at_maximum_15;
+    more.at_maximum_255 = words.at_maximum_255;
+    more.at_maximum_4095 = words.at_maximum_4095;
+    more.largest_count = words.largest_count;
+    counts += more;
+}
+
+}  // namespace
+
+ReadResult read_series_onto_gpu(const ReadOptions& asked,
+                                const Partition& partition,
+                                const SeriesRange& range,
+                                const std::function<int()>& open) {
+    ReadOptions options = asked;
+    options.source.block_bytes = upload_block_bytes;
+    const std::unique_ptr<FrameSource> source = open_selected(options, range);
+    const std::uint64_t n_words = source->info().n_words;
+    if (n_words == 0) throw NeedsHostDecoding{source->info().format + " is decoded by the host"};
+    if (n_words >= UINT32_MAX || partition.pixel.size() >= EventWord::slot_limit) {
+        throw NeedsHostDecoding{"more than 2^32 events or 2^24 pixels"};
+    }
+    Progress progress("reading", options.progress);
+    std::shared_ptr<gpu::DeviceEvents> events;
+    DecodeCounts decode_counts;
+    const auto decode = [&](Work& work) {
+        work.words = source->undecoded(work.block);
+        if (work.words.words == nullptr) source->decode(work.block, work.chunk, work.counts);
+    };
+    const auto send = [&](Work& work) {
+        if (!events) {
+            events = std::make_shared<gpu::DeviceEvents>(
+                partition, range, static_cast<std::size_t>(n_words), open());
+        }
+        if (work.words.words == nullptr) {
+            events->add(std::get<EventChunk>(work.chunk));
+        } else {
+            work.counts.records += static_cast<std::int64_t>(work.words.n);
+            events->add(work.words.words, work.words.n, work.words.place, work.upload);
+        }
+        decode_counts += work.counts;
+        const auto bytes = static_cast<std::int64_t>(work.block.bytes.size());
+        progress.add(bytes / rigaku::word_bytes, bytes);
+        progress.set_fraction(source->fraction_read());
+    };
+    read_blocks(options, *source, WorkPool::Order::oldest, upload_block_bytes, decode, send);
+    if (!events) throw NeedsHostDecoding{"no events"};
+    events->finish();
+    const gpu::WordCounts& words = events->word_counts();
+    if (words.bad_index > 0 && !options.source.drop_bad_index) {
+        throw NeedsHostDecoding{"records whose pixel index lies outside of the detector"};
+    }
+    if (words.too_late > 0) throw NeedsHostDecoding{"frames beyond 2^28"};
+    add_words(decode_counts, words);
+    ReadResult out{PixelSeries(partition, range, std::move(events)), decode_counts, {}};
+    require_room(
+        options, range, out.series, std::max(out.decode.last_frame, out.series.last_frame()));
     return out;
 }
 

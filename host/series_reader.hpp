@@ -45,6 +45,19 @@ struct ReadResult {
 ReadResult
 read_series(const ReadOptions& options, const Partition& partition, const SeriesRange& range);
 
+/// Thrown where only the host can decode a file, or can say what is wrong with it.
+struct NeedsHostDecoding {
+    std::string reason;
+};
+
+/// The same with events that a GPU decodes and sorts (SourceInfo::n_words is not 0). `open` is
+/// called once there are words: it returns the CUDA number of the GPU when that is open, or throws.
+/// The same counts as read_series(). Throws NeedsHostDecoding, DeviceError as well.
+ReadResult read_series_onto_gpu(const ReadOptions& options,
+                                const Partition& partition,
+                                const SeriesRange& range,
+                                const std::function<int()>& open);
+
 /// What the first frames of a dense source look like.
 struct DenseProbe {
     double occupancy = 0;

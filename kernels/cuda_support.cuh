@@ -206,6 +206,10 @@ __device__ inline std::uint32_t add_atomic(std::uint32_t* to, std::uint32_t valu
     return atomicAdd(to, value);
 }
 
+__device__ inline void max_atomic(std::uint64_t* to, std::uint64_t value) {
+    atomicMax(reinterpret_cast<unsigned long long*>(to), static_cast<unsigned long long>(value));
+}
+
 /// A 128-bit sum in two words, low first. Every addition sees its own carry, so the sum is exact
 /// whatever the order.
 __device__ inline void add_atomic_wide(std::uint64_t* low_high, uint128 value) {
@@ -215,6 +219,24 @@ __device__ inline void add_atomic_wide(std::uint64_t* low_high, uint128 value) {
     high += before + low < before;
     if (high != 0) add_atomic(low_high + 1, high);
 }
+
+/// Adds up values while their place stays the same; sorted data touch memory seldom.
+struct RunningSum {
+    std::uint64_t* place = nullptr;
+    std::uint64_t sum = 0;
+
+    __device__ void add(std::uint64_t* to, std::uint64_t value) {
+        if (to != place) {
+            flush();
+            place = to;
+        }
+        sum += value;
+    }
+    __device__ void flush() {
+        if (sum != 0) add_atomic(place, sum);
+        sum = 0;
+    }
+};
 
 #endif
 

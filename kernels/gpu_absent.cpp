@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Linked instead of the .cu files when the build has no CUDA.
 #include "kernels/device.hpp"
+#include "kernels/device_events.hpp"
 #include "kernels/multitau.hpp"
 #include "kernels/twotime.hpp"
 
@@ -48,6 +49,57 @@ TwotimeMaps::~TwotimeMaps() = default;
 
 TwotimeBin TwotimeMaps::correlate(const PixelSeries&, std::uint32_t, const TwotimeRequest&) {
     throw DeviceError(absent);
+}
+
+struct Upload::Memory {};
+
+Upload::Upload() = default;
+Upload::~Upload() = default;
+void Upload::set_memory(const void*, std::size_t) {}
+void Upload::wait() {}
+
+struct DeviceEvents::Memory {
+    std::vector<std::uint32_t> begin;
+    WordCounts words;
+    SeriesCounts counts;
+    FramePhotons photons;
+};
+
+// None is ever made, so nothing below is ever called.
+DeviceEvents::DeviceEvents(const Partition&, const SeriesRange&, std::size_t, int) {
+    throw DeviceError(absent);
+}
+DeviceEvents::~DeviceEvents() = default;
+int DeviceEvents::device() const {
+    return 0;
+}
+void DeviceEvents::add(const std::uint64_t*, std::size_t, WordBlock, Upload&) {}
+void DeviceEvents::add(const EventChunk&) {}
+void DeviceEvents::finish() {}
+const WordCounts& DeviceEvents::word_counts() const {
+    return memory_->words;
+}
+const SeriesCounts& DeviceEvents::counts() const {
+    return memory_->counts;
+}
+std::int64_t DeviceEvents::last_frame() const {
+    return -1;
+}
+const FramePhotons& DeviceEvents::frame_photons() const {
+    return memory_->photons;
+}
+const std::vector<std::uint32_t>& DeviceEvents::begin() const {
+    return memory_->begin;
+}
+void DeviceEvents::add_pixel_photons(std::vector<std::uint64_t>&) const {}
+std::vector<std::uint64_t> DeviceEvents::photons_on(const std::vector<std::uint8_t>&) const {
+    return {};
+}
+EventsView DeviceEvents::view() const {
+    return {};
+}
+std::uint64_t device_events_bytes(std::size_t) {
+    return 0;
 }
 
 }  // namespace xpcs::gpu

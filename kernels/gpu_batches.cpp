@@ -77,6 +77,13 @@ namespace {
 std::vector<std::size_t> events_of_tiles(const PixelSeries& series) {
     const auto n = static_cast<std::size_t>(series.end_tile() - series.first_tile());
     std::vector<std::size_t> events(n, 0);
+    if (series.on_device() != nullptr) {
+        for (std::size_t i = 0; i < n; ++i) {
+            events[i] = static_cast<std::size_t>(
+                series.n_records(series.first_tile() + static_cast<std::int64_t>(i)));
+        }
+        return events;
+    }
     for (const SeriesPiece& piece : series.pieces()) {
         if (piece.tile_begin.empty()) continue;
         for (std::size_t i = 0; i < n; ++i)

@@ -41,6 +41,29 @@ void sort_pairs(SortBuffers& buffers,
     buffers = {keys.Current(), keys.Alternate(), values.Current(), values.Alternate()};
 }
 
+std::size_t sort_words_workspace_bytes(std::size_t n) {
+    cub::DoubleBuffer<std::uint64_t> keys;
+    std::size_t bytes = 0;
+    XPCS_CUDA_CHECK(cub::DeviceRadixSort::SortKeys(nullptr, bytes, keys, n, 0, 64));
+    return bytes;
+}
+
+void sort_words(std::uint64_t*& words,
+                std::uint64_t*& spare,
+                std::size_t n,
+                int first_bit,
+                int end_bit,
+                void* workspace,
+                std::size_t workspace_bytes,
+                const Stream& stream) {
+    if (n == 0 || first_bit == end_bit) return;
+    cub::DoubleBuffer<std::uint64_t> keys(words, spare);
+    XPCS_CUDA_CHECK(cub::DeviceRadixSort::SortKeys(
+        workspace, workspace_bytes, keys, n, first_bit, end_bit, stream.get()));
+    words = keys.Current();
+    spare = keys.Alternate();
+}
+
 void inclusive_sum(std::uint32_t* x,
                    std::size_t n,
                    void* workspace,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The two library calls of the GPU twins, in a file of their own: CUB takes long to compile.
+// The library calls of the GPU twins, in a file of their own: CUB takes long to compile.
 #pragma once
 
 #include "kernels/cuda_support.cuh"
@@ -22,6 +22,17 @@ std::size_t sort_workspace_bytes(std::size_t n);
 
 /// Stable sort by the key bits [first_bit, end_bit).
 void sort_pairs(SortBuffers& buffers,
+                std::size_t n,
+                int first_bit,
+                int end_bit,
+                void* workspace,
+                std::size_t workspace_bytes,
+                const Stream& stream);
+
+/// The same for words alone, of any number; `spare` is as large. What was sorted lies in `words`.
+std::size_t sort_words_workspace_bytes(std::size_t n);
+void sort_words(std::uint64_t*& words,
+                std::uint64_t*& spare,
                 std::size_t n,
                 int first_bit,
                 int end_bit,

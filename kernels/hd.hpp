@@ -2,6 +2,7 @@
 // Words shared by the CPU and GPU twins: the host-and-device mark and the wide integers.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #if defined(__CUDACC__)
@@ -15,5 +16,14 @@ namespace xpcs {
 // Sums over many pixels of 64-bit sums: exact, so the order of addition never shows.
 __extension__ using int128 = __int128;
 __extension__ using uint128 = unsigned __int128;
+
+/// Bits of x that are set.
+XPCS_HD inline std::uint32_t count_bits(std::uint32_t x) {
+#if defined(__CUDA_ARCH__)
+    return static_cast<std::uint32_t>(__popc(x));
+#else
+    return static_cast<std::uint32_t>(std::popcount(x));
+#endif
+}
 
 }  // namespace xpcs

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Tiles go through the device in batches: while one is correlated, the next is copied and sorted.
 // Several devices take the batches in turn.
+#include "kernels/device_events.hpp"
 #include "kernels/lag_sums.hpp"
 #include "kernels/multitau_run_gpu.cuh"
 
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 
 namespace xpcs::gpu {
@@ -135,6 +137,11 @@ void move_tiles(std::vector<BatchResult>& results, std::vector<BinSums>& sums) {
 MultitauSums multitau(const PixelSeries& series,
                       const MultitauRequest& request,
                       const std::vector<int>& devices) {
+    if (const DeviceEvents* events = series.on_device()) {
+        if (devices != std::vector<int>{events->device()}) {
+            throw std::logic_error("events on one GPU are correlated on that one");
+        }
+    }
     MultitauSums out;
     const Partition& partition = series.partition();
     const std::vector<Stretch> stretches = make_stretches(request, out.partial_begin);

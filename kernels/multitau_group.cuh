@@ -11,6 +11,9 @@ namespace xpcs::gpu {
 __device__ inline double lane_xor(double value, int mask) {
     return __shfl_xor_sync(all_lanes, value, mask);
 }
+__device__ inline std::uint32_t lane_xor(std::uint32_t value, int mask) {
+    return __shfl_xor_sync(all_lanes, value, mask);
+}
 __device__ inline std::uint64_t lane_xor(std::uint64_t value, int mask) {
     return static_cast<std::uint64_t>(
         __shfl_xor_sync(all_lanes, static_cast<unsigned long long>(value), mask));

@@ -2,7 +2,8 @@
 // All that the numerics needs of a q-map: the kept pixels and the bins they belong to.
 #pragma once
 
-#include <bit>
+#include "kernels/hd.hpp"
+
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -29,15 +30,18 @@ struct Partition {
     struct KeptGroup {
         std::uint32_t mask = 0;
         std::uint32_t before = 0;
+
+        /// Of the pixel whose number in the group is `at`: slot, or not_kept.
+        XPCS_HD std::uint32_t slot(std::uint32_t at) const {
+            const std::uint32_t bit = std::uint32_t{1} << at;
+            return (mask & bit) != 0 ? before + count_bits(mask & (bit - 1)) : 0xFFFFFFFFU;
+        }
     };
     std::vector<KeptGroup> groups;  ///< [rows * cols / 32, rounded up]
 
     /// slot[pixel].
     std::uint32_t slot_of(std::uint32_t detector_pixel) const {
-        const KeptGroup& group = groups[detector_pixel >> 5];
-        const std::uint32_t bit = std::uint32_t{1} << (detector_pixel & 31);
-        const auto rank = static_cast<std::uint32_t>(std::popcount(group.mask & (bit - 1)));
-        return (group.mask & bit) != 0 ? group.before + rank : not_kept;
+        return groups[detector_pixel >> 5].slot(detector_pixel & 31);
     }
 
     /// Forgets every kept pixel of a detector of rows x cols.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/pixel_series.hpp"
 
+#include "kernels/device_events.hpp"
 #include "kernels/series_record.hpp"
 
 #include <algorithm>
@@ -35,6 +36,19 @@ PixelSeries::PixelSeries(const Partition& partition,
     : partition_(&partition), range_(range), dense_(dense), keep_(keep) {
     range_.end_tile = std::min(range.end_tile, n_tiles(partition));
     range_.first_tile = std::min(range.first_tile, range_.end_tile);
+}
+
+PixelSeries::PixelSeries(const Partition& partition,
+                         const SeriesRange& range,
+                         std::shared_ptr<const gpu::DeviceEvents> events)
+    : PixelSeries(partition, range, false) {
+    counts_ = events->counts();
+    last_frame_ = events->last_frame();
+    const FramePhotons& photons = events->frame_photons();
+    for (std::size_t f = 0; f < photons.size(); ++f) {
+        if (photons[f] != 0) frame_photons_.add(f, photons[f]);
+    }
+    on_device_ = std::move(events);
 }
 
 std::int64_t PixelSeries::end_slot(std::int64_t tile) const {
@@ -95,6 +109,7 @@ void PixelSeries::index(const SeriesPiece& piece) {
 }
 
 PixelSeries::TileParts PixelSeries::parts(std::int64_t tile) const {
+    if (on_device_) throw std::logic_error("the events of this series lie on a GPU");
     const auto local = static_cast<std::size_t>(tile - range_.first_tile);
     if (begins_.empty()) return {nullptr, nullptr, 0, 0};
     return {records_.data(),
@@ -250,6 +265,11 @@ void PixelSeries::gather(std::int64_t tile, PackedTileEvents& out) const {
 }
 
 std::int64_t PixelSeries::n_records(std::int64_t tile) const {
+    if (on_device_) {
+        const std::vector<std::uint32_t>& begin = on_device_->begin();
+        return std::int64_t{begin[static_cast<std::size_t>(end_slot(tile))]} -
+               begin[static_cast<std::size_t>(first_slot(tile))];
+    }
     std::int64_t n = 0;
     const TileParts all = parts(tile);
     for (std::size_t k = 0; k < all.n; ++k)
@@ -294,6 +314,10 @@ bool PixelSeries::scatter(std::int64_t tile, std::int64_t n_frames, TileCells& o
 }
 
 void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
+    if (on_device_) {
+        on_device_->add_pixel_photons(sums);
+        return;
+    }
     if (dense_) {
         std::vector<std::uint32_t> row(frame_photons_.size());
         for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
@@ -313,7 +337,22 @@ void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
     }
 }
 
+std::int64_t PixelSeries::remove_from_device_frames(const std::vector<std::uint8_t>& marked) {
+    const std::vector<std::uint32_t>& begin = on_device_->begin();
+    std::int64_t removed = 0;
+    for (std::size_t slot = 0; slot < marked.size(); ++slot) {
+        if (marked[slot] != 0) removed += std::int64_t{begin[slot + 1]} - begin[slot];
+    }
+    if (removed == 0) return removed;
+    const std::vector<std::uint64_t> photons = on_device_->photons_on(marked);
+    for (std::size_t f = 0; f < photons.size(); ++f) {
+        if (photons[f] != 0) frame_photons_.remove(f, photons[f]);
+    }
+    return removed;
+}
+
 std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {
+    if (on_device_) return remove_from_device_frames(marked);
     std::int64_t removed = 0;
     TileEvents events;
     std::vector<std::uint32_t> row(dense_ ? frame_photons_.size() : 0);

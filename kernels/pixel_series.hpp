@@ -7,6 +7,9 @@
 // records (pixel in tile, frame in piece, count), whole frames as transposed rows of 1, 2 or 4
 // bytes. Memory: 4 bytes per event, or the sample size per sample, and 4 bytes per frame.
 //
+// Or a GPU decodes and sorts the events, and keeps them: device_events.hpp. Then nothing can be
+// gathered here.
+//
 // Deterministic: pieces are appended in file order, whatever the number of threads that made them.
 #pragma once
 
@@ -18,9 +21,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace xpcs {
+
+namespace gpu {
+class DeviceEvents;
+}
 
 constexpr int tile_bits = 9;
 constexpr std::int64_t tile_pixels = std::int64_t{1} << tile_bits;
@@ -122,10 +130,17 @@ class PixelSeries {
     /// `keep` false: pieces are counted and dropped, only frame sums and counts remain.
     PixelSeries(const Partition& partition, const SeriesRange& range, bool dense, bool keep = true);
 
+    /// Sparse, of all tiles: events that lie on a GPU, finished.
+    PixelSeries(const Partition& partition,
+                const SeriesRange& range,
+                std::shared_ptr<const gpu::DeviceEvents> events);
+
     /// Pieces come in file order; one caller at a time.
     void append(SeriesPiece&& piece);
 
     bool dense() const { return dense_; }
+    /// Null unless the events lie on a GPU.
+    const gpu::DeviceEvents* on_device() const { return on_device_.get(); }
     /// Frames never decrease from record to record, so a stable sort by pixel keeps time order.
     bool ordered() const { return ordered_; }
     const Partition& partition() const { return *partition_; }
@@ -151,6 +166,7 @@ class PixelSeries {
         std::size_t n;
         std::size_t column;
     };
+    /// Throws std::logic_error if they lie on a GPU.
     TileParts parts(std::int64_t tile) const;
 
     /// [frame - begin_frame] photons on the kept pixels of the range; as long as the data reach.
@@ -200,7 +216,9 @@ class PixelSeries {
     bool keep_;
     static constexpr std::size_t tiles_in_row = 15;  ///< of TileParts::begin
     void index(const SeriesPiece& piece);
+    std::int64_t remove_from_device_frames(const std::vector<std::uint8_t>& marked);
 
+    std::shared_ptr<const gpu::DeviceEvents> on_device_;
     std::vector<SeriesPiece> pieces_;
     std::vector<PieceRecords> records_;                               ///< of pieces with events
     std::vector<std::vector<std::array<std::uint32_t, 16>>> begins_;  ///< [row of tiles][piece]

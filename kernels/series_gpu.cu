@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/series_gpu.cuh"
 
+#include "kernels/device_events.hpp"
 #include "kernels/multitau_core.hpp"
 #include "kernels/series_record.hpp"
 #include "kernels/staging.hpp"
@@ -83,6 +84,19 @@ __global__ void unpack_records(const unsigned char* buffer,
     counts[i] = count;
 }
 
+/// The same from words that are sorted already.
+__global__ void unpack_words(const std::uint64_t* words,
+                             std::uint32_t n,
+                             std::uint32_t first_slot,
+                             std::uint64_t* keys,
+                             std::uint32_t* counts) {
+    const std::size_t i = thread_index();
+    if (i >= n) return;
+    const std::uint64_t word = words[i];
+    keys[i] = std::uint64_t{EventWord::slot(word) - first_slot} << 32 | EventWord::frame(word);
+    counts[i] = EventWord::count(word);
+}
+
 __global__ void find_begins(const std::uint64_t* keys,
                             std::uint32_t n,
                             std::uint32_t n_slots,
@@ -119,24 +133,6 @@ struct Selection {
     /// Record i adds to the word of the record before it; both are kept.
     __device__ bool joins_previous(std::uint32_t i, std::int64_t frame_of_i) const {
         return i > 0 && keys[i - 1] >> 32 == keys[i] >> 32 && frame(i - 1) == frame_of_i;
-    }
-};
-
-/// Adds up values while their place stays the same; sorted data touch memory seldom.
-struct RunningSum {
-    std::uint64_t* place = nullptr;
-    std::uint64_t sum = 0;
-
-    __device__ void add(std::uint64_t* to, std::uint64_t value) {
-        if (to != place) {
-            flush();
-            place = to;
-        }
-        sum += value;
-    }
-    __device__ void flush() {
-        if (sum != 0) add_atomic(place, sum);
-        sum = 0;
     }
 };
 
@@ -431,6 +427,22 @@ void SeriesBuffers::sort_events(const PixelSeries& series,
     sort(32, static_cast<std::uint64_t>(batch.n_slots - 1));
 }
 
+void SeriesBuffers::take_events(const DeviceEvents& events,
+                                const Batch& batch,
+                                const Stream& stream) {
+    sorted_ = {keys_[0].data(), keys_[1].data(), values_[0].data(), values_[1].data()};
+    launch(unpack_words,
+           blocks_for(batch.n_events, block_size),
+           block_size,
+           0,
+           stream,
+           events.view().words + events.begin()[static_cast<std::size_t>(batch.first_slot)],
+           static_cast<std::uint32_t>(batch.n_events),
+           static_cast<std::uint32_t>(batch.first_slot),
+           sorted_.keys,
+           sorted_.values);
+}
+
 void SeriesBuffers::load_rows(const PixelSeries& series,
                               const FrameMap& frames,
                               const Batch& batch,
@@ -514,8 +526,12 @@ SeriesView SeriesBuffers::load(const PixelSeries& series,
                totals_.data());
         return view;
     }
-    load_events(series, batch, staging, stream);
-    sort_events(series, batch, stream);
+    if (const DeviceEvents* events = series.on_device()) {
+        take_events(*events, batch, stream);
+    } else {
+        load_events(series, batch, staging, stream);
+        sort_events(series, batch, stream);
+    }
     const auto n = static_cast<std::uint32_t>(batch.n_events);
     const std::size_t slot_blocks = blocks_for(n_slots + 1, block_size);
     launch(find_begins,

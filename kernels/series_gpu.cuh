@@ -95,6 +95,7 @@ class SeriesBuffers {
                      Staging& staging,
                      const Stream& stream);
     void sort_events(const PixelSeries& series, const Batch& batch, const Stream& stream);
+    void take_events(const DeviceEvents& events, const Batch& batch, const Stream& stream);
     void load_rows(const PixelSeries& series,
                    const FrameMap& frames,
                    const Batch& batch,

@@ -9,6 +9,10 @@ void FrameSource::fetch(RawBlock&) const {}
 
 void FrameSource::place(RawBlock&) {}
 
+FrameSource::Undecoded FrameSource::undecoded(const RawBlock&) const {
+    return {};
+}
+
 const FrameTimes& FrameSource::frame_times() const {
     static const FrameTimes none;
     return none;

@@ -10,6 +10,7 @@
 #include "host/readers/follow.hpp"
 #include "host/run_config.hpp"
 #include "kernels/array.hpp"
+#include "kernels/event_words.hpp"
 #include "kernels/events.hpp"
 
 #include <cstddef>
@@ -37,6 +38,7 @@ struct SourceInfo {
     std::int64_t trailing_bytes = 0;  ///< beyond the last whole record, ignored
     bool sparse = true;               ///< EventChunk, else DenseChunk
     int sample_bytes = 0;             ///< dense: 1, 2, 4
+    std::uint64_t n_words = 0;        ///< 64-bit words that a GPU could decode; 0 = none
     std::int64_t sample_scale = 1;    ///< samples are counts times this (dark and flat correction)
     std::vector<std::uint8_t> gap;    ///< [rows * cols] 1 = no detector there; empty if no gaps
     std::vector<std::string> warnings;
@@ -49,6 +51,7 @@ struct RawBlock {
     std::int64_t frame_epoch = 0;    ///< of the first record: 2^24 per counter wrap before it
     std::int64_t frame_before = -1;  ///< absolute frame of the record before, -1 = none
     std::int64_t frame_after = -1;   ///< absolute frame of the last record, as far as next() knows
+    bool one_epoch = false;          ///< no wrap: frame_epoch is that of every record
     int file = 0;                    ///< index into SourceInfo::files
     RawVector<std::byte> bytes;
     std::vector<std::uint32_t> marks;  ///< from fetch() to place()
@@ -114,6 +117,14 @@ class FrameSource {
 
     /// Decodes a block. Thread-safe. `chunk` is reused: pass the one of the last call.
     virtual void decode(const RawBlock& block, Chunk& chunk, DecodeCounts& counts) const = 0;
+
+    /// The words of a block, where a GPU could decode them; null where the host has to.
+    struct Undecoded {
+        const std::uint64_t* words = nullptr;
+        std::size_t n = 0;
+        WordBlock place;  ///< frames of the range are not set
+    };
+    virtual Undecoded undecoded(const RawBlock& block) const;
 
     /// Fraction of the input bytes fetched so far, for progress.
     virtual double fraction_read() const = 0;

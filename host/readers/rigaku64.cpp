@@ -85,20 +85,27 @@ void mark(std::span<const std::uint64_t> words, std::vector<std::uint32_t>& mark
     }
 }
 
-/// Moves the counter through a block.
-void follow(FrameCounter& counter,
+/// Moves the counter through a block; returns whether it stayed in `epoch`.
+bool follow(FrameCounter& counter,
+            std::int64_t epoch,
             std::span<const std::uint64_t> words,
             std::span<const std::uint32_t> marks) {
+    bool stayed = true;
+    const auto advance = [&](std::uint32_t frame) {
+        counter.advance(frame);
+        stayed = stayed && counter.epoch() == epoch;
+    };
     for (std::size_t g = 0; 2 * g < marks.size(); ++g) {
         if (marks[2 * g] != spread) {
-            counter.advance(marks[2 * g]);
-            counter.advance(marks[2 * g + 1]);
+            advance(marks[2 * g]);
+            advance(marks[2 * g + 1]);
             continue;
         }
         const std::size_t at = g * group_words;
         for (const std::uint64_t word : words.subspan(at, std::min(group_words, words.size() - at)))
-            counter.advance(frame_of(word));
+            advance(frame_of(word));
     }
+    return stayed;
 }
 
 std::span<const std::uint64_t> words_of(const RawBlock& block) {
@@ -197,6 +204,16 @@ class RigakuSource final : public FrameSource {
         }
     }
 
+    Undecoded undecoded(const RawBlock& block) const override {
+        if (!block.one_epoch) return {};
+        const auto words = words_of(block);
+        Undecoded out{words.data(), words.size(), {}};
+        out.place.map = stream_of(block).map;
+        out.place.epoch = block.frame_epoch;
+        out.place.frame_before = block.frame_before;
+        return out;
+    }
+
     double fraction_read() const override {
         return static_cast<double>(bytes_read_.load()) / static_cast<double>(bytes_known_.load());
     }
@@ -247,6 +264,7 @@ class RigakuSource final : public FrameSource {
                             "; at least one record of 8 bytes expected)");
         }
         bytes_known_ = static_cast<std::uint64_t>(n_records * word_bytes);
+        if (!options_.follow.on) info_.n_words = static_cast<std::uint64_t>(n_records);
         for (const Stream& stream : streams_) {
             if (stream.n_records == 0 && !options_.follow.on) {
                 info_.warnings.push_back(stream.file.path() +
@@ -299,7 +317,7 @@ class RigakuSource final : public FrameSource {
         FrameCounter first = counter;
         first.advance(frame_of(words.front()));
         block.frame_epoch = first.epoch();
-        follow(counter, words, block.marks);
+        block.one_epoch = follow(counter, block.frame_epoch, words, block.marks);
         block.frame_after = counter.last();
         bytes_read_ += block.bytes.size();
     }

@@ -31,15 +31,6 @@ int rigaku3m_module_of(const std::string& path);
 
 namespace rigaku {
 
-/// How the indices of one file map to detector pixels: local = index - offset must be below
-/// n_pixels; pixel = base + local + (local / 1024) * row_gap.
-struct IndexMap {
-    std::uint32_t offset = 0;
-    std::uint32_t n_pixels = 0;
-    std::uint32_t base = 0;
-    std::uint32_t row_gap = 0;
-};
-
 /// What decode_words needs to know of the file and of the place of the words in it.
 struct WordContext {
     IndexMap map;

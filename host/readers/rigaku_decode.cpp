@@ -208,7 +208,7 @@ class Decoder {
                 continue;
             }
             counts_.largest_count = std::max<std::int64_t>(counts_.largest_count, count);
-            chunk_.pixel[n_out_] = map.base + local + (local >> 10) * map.row_gap;
+            chunk_.pixel[n_out_] = map.pixel(local);
             chunk_.frame[n_out_] = static_cast<std::uint32_t>(frame - chunk_.frame_base);
             chunk_.count[n_out_] = count;
             ++n_out_;

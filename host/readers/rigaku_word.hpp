@@ -1,45 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The 64-bit word of the Rigaku sparse stream (docs/formats.md, "Rigaku 64-bit"): one word per
-// pixel and frame with counts, little-endian, no header. Bits 12-15 and 37-39 carry nothing.
-//
-//   bits  0-11   count
-//   bits 16-36   pixel index (row * 1024 + column in a module; + 2^20 in files of the 3M)
-//   bits 40-63   frame number, from 0, modulo 2^24
+// The Rigaku sparse stream beyond its word (kernels/rigaku_word.hpp): the frame counter over its
+// wraps, and the modules of the 3M detector.
 #pragma once
 
-#include <bit>
+#include "kernels/rigaku_word.hpp"
+
 #include <cstdint>
 
 namespace xpcs::rigaku {
 
-static_assert(std::endian::native == std::endian::little, "words are read as they lie in the file");
-
-inline constexpr std::int64_t word_bytes = 8;
-inline constexpr std::uint32_t count_limit = 1U << 12;     ///< counts are below
-inline constexpr std::uint32_t index_limit = 1U << 21;     ///< pixel indices are below
-inline constexpr std::int64_t frame_period = 1LL << 24;    ///< the frame counter wraps here
 inline constexpr std::int64_t wrap_threshold = 1LL << 23;  ///< a larger backward step is a wrap
 inline constexpr std::int64_t late_limit = 1LL << 20;      ///< frames that a record may be late by
 inline constexpr std::uint32_t module_offset = 1U << 20;   ///< added to every index of a 3M file
 inline constexpr std::int64_t module_rows = 512;
-inline constexpr std::int64_t module_cols = 1024;
+inline constexpr std::int64_t module_cols = std::int64_t{1} << module_cols_bits;
 inline constexpr std::int64_t module_pixels = module_rows * module_cols;
-
-constexpr std::uint32_t count_of(std::uint64_t word) {
-    return static_cast<std::uint32_t>(word) & (count_limit - 1);
-}
-constexpr std::uint32_t index_of(std::uint64_t word) {
-    return static_cast<std::uint32_t>(word >> 16) & (index_limit - 1);
-}
-constexpr std::uint32_t frame_of(std::uint64_t word) {
-    return static_cast<std::uint32_t>(word >> 40);
-}
-/// `frame` may exceed the counter; it wraps as the detector's does.
-constexpr std::uint64_t make_word(std::int64_t frame, std::uint32_t index, std::uint32_t count) {
-    return (static_cast<std::uint64_t>(frame) << 40) |
-           (static_cast<std::uint64_t>(index & (index_limit - 1)) << 16) |
-           (count & (count_limit - 1));
-}
 
 /// Follows the 24-bit frame counter over its wraps. A step back by more than 2^23 is a wrap; after
 /// the first wrap a step forward by nearly the whole period is a record from just before the wrap

@@ -51,6 +51,7 @@ class MultitauRun {
     void check_partial() const;
     void weigh_by_monitor();
     void note_counts(const ReadResult& read);
+    void note_splits(const PixelSeries& series);
     void add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const;
     /// By the frames' own means; a monitor is known beforehand.
     bool normalises() const {
@@ -209,6 +210,17 @@ void MultitauRun::note_counts(const ReadResult& read) {
     }
     all_.series += counts;
     all_.first_pass = false;
+}
+
+/// What the sums count is records, of which large counts have several.
+void MultitauRun::note_splits(const PixelSeries& series) {
+    for (const SplitEvent& split : series.splits()) {
+        if (all_.excluded[split.slot] != 0) {
+            all_.excluded_events -= split.extra;
+        } else if (map_(split.frame) != FrameMap::left_out) {
+            all_.extra_records_used += split.extra;
+        }
+    }
 }
 
 void MultitauRun::add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const {
@@ -410,6 +422,7 @@ void MultitauRun::passes() {
         }
         note_counts(read);
         all_.excluded_events += read.series.remove_from_frames(all_.excluded);
+        note_splits(read.series);
         add_frames(read, all_.frame_photons);
         if (one_pass && normalises()) {
             normalising_photons_ = all_.frame_photons;

@@ -22,7 +22,8 @@ struct Gathered {
     std::vector<std::uint8_t> excluded;        ///< [n_kept] pixels left out of everything
     std::vector<std::uint8_t> masked_hot;      ///< [n_kept] of these, by --mask-hot; else empty
     SeriesCounts series;
-    std::int64_t excluded_events = 0;  ///< on excluded pixels
+    std::int64_t excluded_events = 0;     ///< on excluded pixels
+    std::int64_t extra_records_used = 0;  ///< of large counts, among the records of `sums`
     SegmentPlan segments;
     std::optional<BandWriter> bands;
     std::optional<PixelMoments> moments;  ///< with --errors

@@ -44,14 +44,14 @@ ChunkBounds bounds_of(const EventChunk& chunk) {
 }
 
 /// A count that a record cannot hold becomes several events; they add up again in the series.
-/// Returns how many were added to kept pixels.
-std::int64_t split_counts(const EventChunk& chunk,
-                          const Selection& selection,
-                          std::uint32_t max_count,
-                          EventChunk& out) {
+/// Notes those on kept pixels.
+void split_counts(const EventChunk& chunk,
+                  const Selection& selection,
+                  std::uint32_t max_count,
+                  EventChunk& out,
+                  std::vector<SplitEvent>& splits) {
     out.resize(0);
     out.frame_base = chunk.frame_base;
-    std::int64_t added = 0;
     for (std::size_t i = 0; i < chunk.size(); ++i) {
         const std::uint32_t slot = selection.partition.slot_of(chunk.pixel[i]);
         const bool kept =
@@ -63,10 +63,11 @@ std::int64_t split_counts(const EventChunk& chunk,
             out.count.push_back(part);
             left -= part;
             if (!kept) break;
-            added += left > 0;
         }
+        if (!kept || chunk.count[i] <= max_count) continue;
+        const std::uint32_t extra = (chunk.count[i] - 1) / max_count;
+        splits.push_back({chunk.frame_base + chunk.frame[i], slot, extra});
     }
-    return added;
 }
 
 /// pack_narrow for chunks that span many frames; their sums per frame are made by the series.
@@ -173,7 +174,9 @@ SeriesPiece make_piece(const EventChunk& chunk,
     const std::uint32_t max_count = use_wide ? WideRecord::max_count : NarrowRecord::max_count;
     const EventChunk* events = &chunk;
     if (bounds.largest_count > max_count) {
-        piece.counts.split_records = split_counts(chunk, selection, max_count, scratch.split);
+        split_counts(chunk, selection, max_count, scratch.split, piece.splits);
+        for (const SplitEvent& split : piece.splits)
+            piece.counts.split_records += split.extra;
         events = &scratch.split;
     }
     const std::size_t n = events->size();

@@ -86,6 +86,9 @@ void PixelSeries::append(SeriesPiece&& piece) {
     }
     all_narrow_ = all_narrow_ && piece.wide.empty();
     if (!keep_) return;
+    splits_.insert(splits_.end(), piece.splits.begin(), piece.splits.end());
+    memory_bytes_ += piece.splits.size() * sizeof piece.splits[0];
+    piece.splits = {};
     memory_bytes_ += piece.memory_bytes();
     if (!piece.tile_begin.empty()) index(piece);
     pieces_.push_back(std::move(piece));

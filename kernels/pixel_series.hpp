@@ -56,6 +56,13 @@ struct SeriesCounts {
     SeriesCounts& operator+=(const SeriesCounts& other);
 };
 
+/// An event whose count takes `extra` more records than one.
+struct SplitEvent {
+    std::int64_t frame = 0;  ///< of the file
+    std::uint32_t slot = 0;
+    std::uint32_t extra = 0;
+};
+
 /// Photons of one chunk, tile by tile. One of the three stores is used.
 struct SeriesPiece {
     std::int64_t frame_base = 0;
@@ -67,6 +74,7 @@ struct SeriesPiece {
     RawVector<std::byte> rows;                  ///< dense: [kept pixels in range][n_frames] samples
     int sample_bytes = 0;                       ///< dense: 1, 2 or 4
     std::vector<std::uint64_t> frame_photons;   ///< [n_frames] sum over kept pixels of the range
+    std::vector<SplitEvent> splits;
     std::vector<std::uint32_t> overflow_slots;  ///< kept pixels that met a no-data sample
     SeriesCounts counts;
 
@@ -148,6 +156,8 @@ class PixelSeries {
     std::int64_t first_tile() const { return range_.first_tile; }
     std::int64_t end_tile() const { return range_.end_tile; }
     const SeriesCounts& counts() const { return counts_; }
+    /// The events that are more than one record; what SeriesCounts::split_records sums up.
+    const std::vector<SplitEvent>& splits() const { return splits_; }
     std::int64_t last_frame() const { return last_frame_; }  ///< largest kept, -1 if none
     std::uint64_t memory_bytes() const { return memory_bytes_; }
     const std::vector<SeriesPiece>& pieces() const { return pieces_; }
@@ -224,6 +234,7 @@ class PixelSeries {
     std::vector<std::vector<std::array<std::uint32_t, 16>>> begins_;  ///< [row of tiles][piece]
     FramePhotons frame_photons_;
     std::vector<std::uint8_t> overflow_;
+    std::vector<SplitEvent> splits_;
     SeriesCounts counts_;
     std::int64_t last_frame_ = -1;
     std::uint64_t memory_bytes_ = 0;

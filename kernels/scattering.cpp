@@ -42,7 +42,10 @@ void count_tile(const PixelSeries& series,
     const Partition& partition = series.partition();
     const std::int64_t base = series.range().begin_frame;
     const std::int64_t first = series.first_slot(tile);
-    if (!series.dense()) series.gather(tile, events);
+    if (!series.dense()) {
+        series.gather(tile, events);
+        out.duplicates += events.duplicates;  // in all frames, as multitau() counts them
+    }
     for (std::int64_t slot = first; slot < series.end_slot(tile); ++slot) {
         const auto k = static_cast<std::size_t>(slot);
         if (excluded[k] != 0) continue;
@@ -50,14 +53,11 @@ void count_tile(const PixelSeries& series,
         ++out.whole.n_pixels[bin];
         std::uint64_t* of_bin = out.segment_photons.data() +
                                 std::size_t{bin} * static_cast<std::size_t>(segments.n_segments);
-        std::int64_t before = -1;
         const auto add = [&](std::int64_t file_frame, std::uint32_t count) {
             const std::int64_t t = frames(file_frame);
             if (t == FrameMap::left_out) return;
             out.pixel_photons[k] += count;
             ++out.events_used;
-            out.duplicates += file_frame == before;
-            before = file_frame;
             const std::int64_t segment = segments.segment_of(t);
             if (segment >= 0) of_bin[segment] += count;
         };

@@ -43,8 +43,9 @@ class MultitauRun {
 
   private:
     ReadResult read_tiles(std::int64_t first, std::int64_t end, bool keep);
-    bool may_decode_on_gpu() const;
+    std::string why_the_cpu_decodes() const;
     std::optional<ReadResult> read_onto_gpu(ReadOptions options, const SeriesRange& range);
+    void let_cpu_decode(const std::string& reason);
     void start_again();
     std::int64_t frames_of(const ReadResult& read) const;
     void settle_frames(ReadResult& read);
@@ -80,7 +81,7 @@ class MultitauRun {
     FrameMap map_;
     std::optional<FrameWeights> weights_;
     std::vector<std::uint64_t> normalising_photons_;
-    bool decodes_on_gpu_ = may_decode_on_gpu();
+    bool decodes_on_gpu_ = false;
     bool means_handed_on_ = false;
     double read_s_ = 0, correlate_s_ = 0, twotime_s_ = 0;
 };
@@ -106,11 +107,20 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     return std::move(*read);
 }
 
-/// Words go to one GPU in one pass.
-bool MultitauRun::may_decode_on_gpu() const {
-    const RunConfig& c = result_.config;
-    return c.decode == "gpu" && c.type == AnalysisType::multitau && setup_.ranges == 1 &&
-           result_.source.n_words > 0;
+/// Empty if words may go to a GPU, as far as it is known before the file is read.
+std::string MultitauRun::why_the_cpu_decodes() const {
+    if (result_.source.n_words == 0) {
+        return result_.config.follow ? "--follow" : "format " + result_.source.format;
+    }
+    if (result_.config.type != AnalysisType::multitau) {
+        return "-t " + to_string(result_.config.type) + " needs the events on the host";
+    }
+    return setup_.ranges > 1 ? fmt::format("{} passes within --memory", setup_.ranges) : "";
+}
+
+void MultitauRun::let_cpu_decode(const std::string& reason) {
+    decodes_on_gpu_ = false;
+    Log::info(fmt::format("{}: decoded by the CPU ({})", result_.raw, reason));
 }
 
 /// Nothing where the host has to decode.
@@ -132,8 +142,7 @@ std::optional<ReadResult> MultitauRun::read_onto_gpu(ReadOptions options,
     } catch (const DeviceOutOfMemory& error) {
         reason = error.what();
     }
-    Log::info(fmt::format("{}: decoded by the CPU ({})", result_.raw, reason));
-    decodes_on_gpu_ = false;
+    let_cpu_decode(reason);
     return std::nullopt;
 }
 
@@ -467,6 +476,11 @@ void MultitauRun::start_again() {
 
 void MultitauRun::run() {
     StageClock clock(result_.stage_s);
+    if (result_.config.decode == "gpu") {
+        decodes_on_gpu_ = true;
+        const std::string reason = why_the_cpu_decodes();
+        if (!reason.empty()) let_cpu_decode(reason);
+    }
     for (bool done = false; !done;) {
         try {
             passes();
@@ -487,7 +501,7 @@ void MultitauRun::run() {
             start_again();
         } catch (const DeviceOutOfMemory& error) {
             if (!decodes_on_gpu_ || (means_handed_on_ && all_.bands)) throw;
-            Log::info(fmt::format("{}: decoded by the CPU ({})", result_.raw, error.what()));
+            let_cpu_decode(error.what());
             start_again();
         } catch (const DeviceError& error) {
             if (!decodes_on_gpu_ || (means_handed_on_ && all_.bands)) throw;

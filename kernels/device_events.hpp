@@ -32,8 +32,8 @@ struct WordCounts {
     std::int64_t zero_count = 0;
     std::int64_t bad_index = 0;
     std::int64_t out_of_order = 0;
-    std::int64_t too_late = 0;    ///< frames beyond EventWord::frame_limit
-    std::int64_t last_frame = -1; ///< largest, records with count 0 included
+    std::int64_t too_late = 0;     ///< frames beyond EventWord::frame_limit
+    std::int64_t last_frame = -1;  ///< largest, records with count 0 included
     std::int64_t at_maximum_3 = 0;
     std::int64_t at_maximum_15 = 0;
     std::int64_t at_maximum_255 = 0;
@@ -50,7 +50,8 @@ class Upload {
     Upload& operator=(const Upload&) = delete;
 
     /// All words will lie in this memory, which has its pages to itself, stays where it is and
-    /// outlives this object: it is page-locked from the first copy on, where the system allows that.
+    /// outlives this object: it is page-locked from the first copy on, where the system allows
+    /// that.
     void set_memory(const void* at, std::size_t bytes);
     void wait();
 

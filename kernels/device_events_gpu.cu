@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "kernels/cuda_support.cuh"
 #include "kernels/device_events.hpp"
+
+#include "kernels/cuda_support.cuh"
 #include "kernels/gpu_sort.cuh"
 #include "kernels/multitau_group.cuh"
 #include "kernels/pixel_series.hpp"
@@ -280,10 +281,7 @@ int DeviceEvents::device() const {
     return memory_->device;
 }
 
-void DeviceEvents::add(const std::uint64_t* words,
-                       std::size_t n,
-                       WordBlock block,
-                       Upload& upload) {
+void DeviceEvents::add(const std::uint64_t* words, std::size_t n, WordBlock block, Upload& upload) {
     if (n == 0) return;
     Memory& m = *memory_;
     m.take_room(n);

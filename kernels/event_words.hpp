@@ -54,7 +54,8 @@ struct DecodedWord {
 };
 
 /// One word of the file; `groups` are those of the partition. Pixel before frame: an event on a
-/// masked pixel is masked, in whatever frame. too_late: an EventWord has too few bits for its frame.
+/// masked pixel is masked, in whatever frame. too_late: an EventWord has too few bits for its
+/// frame.
 XPCS_HD inline DecodedWord
 decode_word(std::uint64_t raw, const WordBlock& block, const Partition::KeptGroup* groups) {
     const std::uint32_t local = rigaku::index_of(raw) - block.map.offset;

@@ -70,10 +70,10 @@ struct SeriesPiece {
     bool ordered = true;              ///< frames never decrease
     RawVector<std::uint32_t> narrow;  ///< records, see series_record.hpp
     RawVector<std::uint64_t> wide;    ///< records of chunks that span many frames
-    std::vector<std::uint32_t> tile_begin;      ///< [tiles in range + 1] into narrow or wide
-    RawVector<std::byte> rows;                  ///< dense: [kept pixels in range][n_frames] samples
-    int sample_bytes = 0;                       ///< dense: 1, 2 or 4
-    std::vector<std::uint64_t> frame_photons;   ///< [n_frames] sum over kept pixels of the range
+    std::vector<std::uint32_t> tile_begin;     ///< [tiles in range + 1] into narrow or wide
+    RawVector<std::byte> rows;                 ///< dense: [kept pixels in range][n_frames] samples
+    int sample_bytes = 0;                      ///< dense: 1, 2 or 4
+    std::vector<std::uint64_t> frame_photons;  ///< [n_frames] sum over kept pixels of the range
     std::vector<SplitEvent> splits;
     std::vector<std::uint32_t> overflow_slots;  ///< kept pixels that met a no-data sample
     SeriesCounts counts;

@@ -33,11 +33,11 @@ XPCS_HD constexpr std::uint32_t frame_of(std::uint64_t word) {
     return static_cast<std::uint32_t>(word >> 40);
 }
 /// `frame` may exceed the counter; it wraps as the detector's does.
-XPCS_HD constexpr std::uint64_t make_word(std::int64_t frame,
-                                          std::uint32_t index,
-                                          std::uint32_t count) {
+XPCS_HD constexpr std::uint64_t
+make_word(std::int64_t frame, std::uint32_t index, std::uint32_t count) {
     return (static_cast<std::uint64_t>(frame) << 40) |
-           (static_cast<std::uint64_t>(index & (index_limit - 1)) << 16) | (count & (count_limit - 1));
+           (static_cast<std::uint64_t>(index & (index_limit - 1)) << 16) |
+           (count & (count_limit - 1));
 }
 
 /// How the indices of one file map to detector pixels: local = index - offset must be below

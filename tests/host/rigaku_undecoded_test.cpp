@@ -2,7 +2,6 @@
 // Blocks that a GPU may decode: word by word the events that the reader's own decoder makes.
 #include "host/readers/rigaku64.hpp"
 #include "kernels/partition.hpp"
-
 #include "tests/host/raw_files.hpp"
 #include "tests/host/temp_dir.hpp"
 
@@ -51,8 +50,7 @@ Blocks expect_same_events(FrameSource& source) {
             const std::int64_t frame = place.epoch + rigaku::frame_of(words.words[i]);
             disorder += frame < before;
             before = frame;
-            const DecodedWord decoded =
-                decode_word(words.words[i], place, partition.groups.data());
+            const DecodedWord decoded = decode_word(words.words[i], place, partition.groups.data());
             zeros += decoded.fate == WordFate::zero_count;
             if (decoded.fate != WordFate::kept) continue;
             got.emplace_back(EventWord::frame(decoded.word),
@@ -91,7 +89,8 @@ TEST_F(RigakuUndecoded, EveryBlockOfAFileWithoutAWrap) {
     std::mt19937_64 random(21);
     std::vector<Event> events;
     for (std::int64_t i = 0; i < 4000; ++i) {
-        const std::int64_t frame = i / 3 - (random() % 50 == 0 ? std::min<std::int64_t>(i / 3, 2) : 0);
+        const std::int64_t frame =
+            i / 3 - (random() % 50 == 0 ? std::min<std::int64_t>(i / 3, 2) : 0);
         events.emplace_back(frame,
                             static_cast<std::uint32_t>(random() % (512 * 1024)),
                             static_cast<std::uint32_t>(random() % 5));

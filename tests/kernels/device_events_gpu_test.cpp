@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Events that a GPU decodes and sorts are those that the CPU decodes and sorts.
 #include "kernels/device_events.hpp"
-
 #include "kernels/multitau.hpp"
 
 #include <gtest/gtest.h>
@@ -46,7 +45,8 @@ random_words(std::size_t n, std::uint64_t seed, bool ordered, bool with_bad_ones
         constexpr std::uint32_t rare[] = {0, 3, 15, 254, 255, 256, 1000, 4095};
         const std::uint32_t count =
             random() % 30 == 0 ? rare[random() % 8] : static_cast<std::uint32_t>(1 + random() % 2);
-        std::uint32_t pixel = random() % 10 == 0 ? 5 : static_cast<std::uint32_t>(random() % n_pixels);
+        std::uint32_t pixel =
+            random() % 10 == 0 ? 5 : static_cast<std::uint32_t>(random() % n_pixels);
         if (with_bad_ones && random() % 100 == 0) pixel += n_pixels;
         words.push_back(rigaku::make_word(at, pixel, count));
     }
@@ -101,8 +101,7 @@ class DeviceEventsGpu : public GpuTest {
                                                  std::size_t at_once,
                                                  bool some_on_host = false,
                                                  std::int64_t epoch = 0) {
-        auto events =
-            std::make_shared<gpu::DeviceEvents>(partition, range, words.size() + 10, 0);
+        auto events = std::make_shared<gpu::DeviceEvents>(partition, range, words.size() + 10, 0);
         std::vector<gpu::Upload> uploads((words.size() + at_once - 1) / at_once);
         WordBlock block;
         block.map = {0, n_pixels, 0, 0};
@@ -160,14 +159,13 @@ TEST_F(DeviceEventsGpu, AreThoseOfTheCpuWhateverTheBlocks) {
         const Expected expected = expected_of(words, partition, {});
         for (const std::size_t at_once : {std::size_t{999}, std::size_t{4096}, n}) {
             for (const bool some_on_host : {false, true}) {
-                SCOPED_TRACE(testing::Message() << "ordered " << ordered << ", blocks of " << at_once
-                                                << ", on the host " << some_on_host);
+                SCOPED_TRACE(testing::Message() << "ordered " << ordered << ", blocks of "
+                                                << at_once << ", on the host " << some_on_host);
                 const PixelSeries series(
                     partition, {}, events_of(words, {}, at_once, some_on_host));
                 expect_same_series(series, expected.series);
-                expect_same_sums(series,
-                                 expected.series,
-                                 request_for(expected.series.last_frame() + 1));
+                expect_same_sums(
+                    series, expected.series, request_for(expected.series.last_frame() + 1));
             }
         }
     }
@@ -263,8 +261,7 @@ TEST_F(DeviceEventsGpu, NothingKeptIsAnEmptySeries) {
     EXPECT_EQ(series.counts().masked, 99);
     EXPECT_EQ(series.last_frame(), -1);
     EXPECT_EQ(series.frame_photons().size(), 0U);
-    expect_same_sums(
-        series, expected_of(words, partition, {}).series, request_for(10));
+    expect_same_sums(series, expected_of(words, partition, {}).series, request_for(10));
 }
 
 TEST_F(DeviceEventsGpu, MemoryIsUsedAgainAfterTheCopy) {

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A GPU that is found, opens, and then fails at its first work. Here it is one that does not exist.
+#include "host/correlate.hpp"
+#include "host/multitau_run.hpp"
+#include "host/run_setup.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "cli_fixture.hpp"
+
+namespace xpcs::testing {
+namespace {
+
+constexpr int no_gpu = 63;
+
+GpuProbe one_gpu() {
+    GpuProbe found;
+    found.gpus.push_back({no_gpu, "Test GPU", std::uint64_t{40} << 30, 8, 0, "12.4"});
+    return found;
+}
+
+class GpuFailure : public ::testing::Test {
+  protected:
+    RunConfig config() const {
+        RunConfig c;
+        c.raw = {small.raw};
+        c.qmap = small.qmap_file;
+        c.output = small.out;
+        c.metadata = small.metadata;
+        c.device = "cpu";
+        c.threads = 2;
+        c.progress = "never";
+        c.log_level = "error";
+        return c;
+    }
+    RunResult run(const RunConfig& c, const std::string& device) {
+        RunSetup setup = prepare_run(c, small.raw);
+        if (device != "cpu") setup.device.emplace(device, 2, one_gpu, [](int) {});
+        run_multitau(setup, nullptr);
+        return std::move(setup.result);
+    }
+    SmallRun small;
+};
+
+/// Bit by bit; NaN is NaN.
+void expect_same(const std::vector<double>& a, const std::vector<double>& b, const char* what) {
+    ASSERT_EQ(a.size(), b.size()) << what;
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof a[0]), 0) << what;
+}
+
+void expect_same(const RunResult& a, const RunResult& b) {
+    expect_same(a.one_time.g2, b.one_time.g2, "g2");
+    expect_same(a.one_time.g2_err, b.one_time.g2_err, "g2_err");
+    EXPECT_EQ(a.counts.events_kept, b.counts.events_kept);
+    EXPECT_EQ(a.counts.duplicates, b.counts.duplicates);
+    ASSERT_EQ(a.errors.has_value(), b.errors.has_value());
+    if (!a.errors) return;
+    expect_same(a.errors->static_scatter, b.errors->static_scatter, "static_scatter");
+    expect_same(a.errors->delta, b.errors->delta, "delta");
+    expect_same(a.errors->shot_noise, b.errors->shot_noise, "shot_noise");
+}
+
+TEST_F(GpuFailure, TheCpuGoesOnWithTheSameResult) {
+    for (const bool errors : {false, true}) {
+        for (const bool hot : {false, true}) {
+            for (const char* decode : {"cpu", "gpu"}) {
+                RunConfig c = config();
+                c.normalize_frame = false;
+                c.errors = errors;
+                c.mask_hot = hot;
+                c.decode = decode;
+                SCOPED_TRACE(::testing::Message() << errors << hot << decode);
+                const RunResult expected = run(c, "cpu");
+                const RunResult got = run(c, "auto");
+                EXPECT_THAT(got.device, ::testing::HasSubstr("the GPU failed"));
+                EXPECT_THAT(expected.device, ::testing::StartsWith("cpu (2 threads"));
+                expect_same(got, expected);
+            }
+        }
+    }
+}
+
+TEST_F(GpuFailure, AGpuAskedForByNameEndsTheRun) {
+    for (const char* decode : {"cpu", "gpu"}) {
+        RunConfig c = config();
+        c.decode = decode;
+        EXPECT_THROW(run(c, "gpu:" + std::to_string(no_gpu)), DeviceError);
+    }
+}
+
+}  // namespace
+}  // namespace xpcs::testing

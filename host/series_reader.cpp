@@ -150,6 +150,38 @@ make_piece_of(Work& work, const Partition& partition, const SeriesRange& range, 
         std::get<DenseChunk>(work.chunk), partition, range, !dense_rows, work.scratch);
 }
 
+void add_words(DecodeCounts& counts, const WordCounts& words) {
+    DecodeCounts more;
+    more.zero_count = words.zero_count;
+    more.bad_index = words.bad_index;
+    more.out_of_order = words.out_of_order;
+    more.last_frame = words.last_frame;
+    more.counter_wraps = words.last_frame < 0 ? 0 : words.last_frame / rigaku::frame_period;
+    more.at_maximum_3 = words.at_maximum_3;
+    more.at_maximum_15 = words.at_maximum_15;
+    more.at_maximum_255 = words.at_maximum_255;
+    more.at_maximum_4095 = words.at_maximum_4095;
+    more.largest_count = words.largest_count;
+    counts += more;
+}
+
+/// Without decoding first, where the source has words and these allow it.
+bool make_piece_of_words(const FrameSource& source,
+                         Work& work,
+                         const Partition& partition,
+                         const SeriesRange& range) {
+    const FrameSource::Undecoded words = source.undecoded(work.block);
+    WordCounts met;
+    if (words.words == nullptr ||
+        !make_piece(
+            words.words, words.n, words.place, partition, range, work.scratch, work.piece, met)) {
+        return false;
+    }
+    work.counts.records += static_cast<std::int64_t>(words.n);
+    add_words(work.counts, met);
+    return true;
+}
+
 std::unique_ptr<FrameSource> open_selected(const ReadOptions& options, const SeriesRange& range) {
     std::unique_ptr<FrameSource> source = open_frame_source(options.raw, options.source);
     source->set_shape(options.rows, options.cols);
@@ -171,6 +203,7 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
     ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, {}};
     Progress progress("reading", options.progress);
     const auto decode = [&](Work& work) {
+        if (make_piece_of_words(*source, work, partition, range)) return;
         source->decode(work.block, work.chunk, work.counts);
         work.piece = make_piece_of(work, partition, range, options.dense_rows);
     };
@@ -192,21 +225,6 @@ namespace {
 
 /// Large enough to have pages of their own, which can be locked for the copy to a device.
 constexpr std::size_t upload_block_bytes = 2 * huge_page;
-
-void add_words(DecodeCounts& counts, const gpu::WordCounts& words) {
-    DecodeCounts more;
-    more.zero_count = words.zero_count;
-    more.bad_index = words.bad_index;
-    more.out_of_order = words.out_of_order;
-    more.last_frame = words.last_frame;
-    more.counter_wraps = words.last_frame < 0 ? 0 : words.last_frame / rigaku::frame_period;
-    more.at_maximum_3 = words.at_maximum_3;
-    more.at_maximum_15 = words.at_maximum_15;
-    more.at_maximum_255 = words.at_maximum_255;
-    more.at_maximum_4095 = words.at_maximum_4095;
-    more.largest_count = words.largest_count;
-    counts += more;
-}
 
 }  // namespace
 
@@ -248,7 +266,7 @@ ReadResult read_series_onto_gpu(const ReadOptions& asked,
     read_blocks(options, *source, WorkPool::Order::oldest, upload_block_bytes, decode, send);
     if (!events) throw NeedsHostDecoding{"no events"};
     events->finish();
-    const gpu::WordCounts& words = events->word_counts();
+    const WordCounts& words = events->word_counts();
     if (words.bad_index > 0 && !options.source.drop_bad_index) {
         throw NeedsHostDecoding{"records whose pixel index lies outside of the detector"};
     }

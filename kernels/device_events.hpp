@@ -27,20 +27,6 @@ class FramePhotons;
 
 namespace gpu {
 
-/// What the device met in the words of a file, as far as it decoded them.
-struct WordCounts {
-    std::int64_t zero_count = 0;
-    std::int64_t bad_index = 0;
-    std::int64_t out_of_order = 0;
-    std::int64_t too_late = 0;     ///< frames beyond EventWord::frame_limit
-    std::int64_t last_frame = -1;  ///< largest, records with count 0 included
-    std::int64_t at_maximum_3 = 0;
-    std::int64_t at_maximum_15 = 0;
-    std::int64_t at_maximum_255 = 0;
-    std::int64_t at_maximum_4095 = 0;
-    std::int64_t largest_count = 0;
-};
-
 /// Host memory on its way to a device, which is not written to before wait() returned.
 class Upload {
   public:

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One pass over a chunk of events: each becomes a record (series_record.hpp), and its tile is
-// found.
+// found. Words of a file are taken apart on the way, which saves writing and reading their fields.
 #pragma once
 
+#include "kernels/event_words.hpp"
 #include "kernels/events.hpp"
 #include "kernels/partition.hpp"
 #include "kernels/series_tiles.hpp"
@@ -51,5 +52,19 @@ PackTotals pack_narrow(const EventChunk& chunk,
                        std::uint32_t* record,
                        std::uint32_t* tile,
                        std::uint64_t* frame_photons);
+
+/// The same for the words of a file, where nothing about them is out of the ordinary: frames never
+/// decrease and span fewer than 2^15, counts are 1 to 255, every index is one of the detector.
+/// Otherwise false, and what was written means nothing. Frames of `selection` count from the epoch;
+/// `base` is that of the first word.
+bool pack_words(const std::uint64_t* words,
+                std::size_t n,
+                const rigaku::IndexMap& map,
+                const Selection& selection,
+                std::uint32_t* record,
+                std::uint32_t* tile,
+                std::uint64_t* frame_photons,
+                PackTotals& totals,
+                WordCounts& counts);
 
 }  // namespace xpcs

@@ -12,6 +12,7 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 namespace xpcs {
 
@@ -210,6 +211,56 @@ SeriesPiece make_piece(const EventChunk& chunk,
     piece.counts.masked = totals.masked;
     piece.counts.outside_frames = totals.outside_frames;
     return piece;
+}
+
+bool make_piece(const std::uint64_t* words,
+                std::size_t n,
+                const WordBlock& block,
+                const Partition& partition,
+                const SeriesRange& range,
+                PieceScratch& scratch,
+                SeriesPiece& piece,
+                WordCounts& counts) {
+    if (n == 0) return false;
+    const std::uint32_t first = rigaku::frame_of(words[0]), last = rigaku::frame_of(words[n - 1]);
+    if (last < first || last - first >= 1U << NarrowRecord::frame_bits) return false;
+    const Selection selection(partition, range, block.epoch, first, last);
+    scratch.tile.resize(std::max(scratch.tile.size(), n));
+    scratch.narrow.resize(std::max(scratch.narrow.size(), n));
+    SeriesPiece made;
+    made.frame_photons.assign(std::size_t{last} - first + 1, 0);
+    PackTotals totals;
+    WordCounts met;
+    if (!pack_words(words,
+                    n,
+                    block.map,
+                    selection,
+                    scratch.narrow.data(),
+                    scratch.tile.data(),
+                    made.frame_photons.data(),
+                    totals,
+                    met)) {
+        return false;
+    }
+    made.frame_base = block.epoch + first;
+    made.n_frames = std::int64_t{last} - first + 1;
+    sort_by_tile(scratch.narrow.data(),
+                 scratch.tile.data(),
+                 n,
+                 selection.tiles.n,
+                 scratch.cursor,
+                 made.tile_begin,
+                 made.narrow);
+    made.counts.photons = static_cast<std::int64_t>(
+        std::accumulate(made.frame_photons.begin(), made.frame_photons.end(), std::uint64_t{0}));
+    made.counts.events = totals.kept;
+    made.counts.masked = totals.masked;
+    made.counts.outside_frames = totals.outside_frames;
+    met.out_of_order = block.epoch + first < block.frame_before ? 1 : 0;
+    met.last_frame = block.epoch + last;
+    piece = std::move(made);
+    counts = met;
+    return true;
 }
 
 }  // namespace xpcs

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Events as a GPU keeps them when it takes the words of a file apart itself, alone, so that the CPU
-// tests what the kernels do.
+// The words of a file, and events as a GPU keeps them when it takes these apart itself, alone, so
+// that the CPU tests what the kernels do. An EventWord:
 //
 //   slot 24 | file frame - begin_frame 28 | count 12
 //
@@ -37,13 +37,28 @@ struct EventWord {
     }
 };
 
-/// What decoding must know of a block of words: no wrap of the frame counter lies within it.
+/// What decoding must know of a block of words of a file: no wrap of the frame counter lies within
+/// it.
 struct WordBlock {
     rigaku::IndexMap map;
     std::int64_t epoch = 0;          ///< absolute frame = epoch + counter
     std::int64_t frame_before = -1;  ///< absolute frame of the record before; -1 = none
     std::int64_t begin_frame = 0;    ///< frames taken
     std::int64_t end_frame = 0;
+};
+
+/// What decoding met in the words of a file.
+struct WordCounts {
+    std::int64_t zero_count = 0;
+    std::int64_t bad_index = 0;
+    std::int64_t out_of_order = 0;
+    std::int64_t too_late = 0;     ///< frames beyond EventWord::frame_limit
+    std::int64_t last_frame = -1;  ///< largest, records with count 0 included
+    std::int64_t at_maximum_3 = 0;
+    std::int64_t at_maximum_15 = 0;
+    std::int64_t at_maximum_255 = 0;
+    std::int64_t at_maximum_4095 = 0;
+    std::int64_t largest_count = 0;
 };
 
 enum class WordFate { kept, masked, outside_frames, zero_count, bad_index, too_late };

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "kernels/array.hpp"
+#include "kernels/event_words.hpp"
 #include "kernels/events.hpp"
 #include "kernels/frame_photons.hpp"
 #include "kernels/partition.hpp"
@@ -96,6 +97,18 @@ SeriesPiece make_piece(const EventChunk& chunk,
                        const Partition& partition,
                        const SeriesRange& range,
                        PieceScratch& scratch);
+
+/// The same from words as they lie in a file, which takes less time; false, and nothing done, where
+/// anything about them is out of the ordinary (event_pack.hpp). `counts` gets what they held.
+/// Thread-safe.
+bool make_piece(const std::uint64_t* words,
+                std::size_t n,
+                const WordBlock& block,
+                const Partition& partition,
+                const SeriesRange& range,
+                PieceScratch& scratch,
+                SeriesPiece& piece,
+                WordCounts& counts);
 
 /// Sorts whole frames into tiles as events (`as_events`) or as transposed rows.
 SeriesPiece make_piece(const DenseChunk& chunk,

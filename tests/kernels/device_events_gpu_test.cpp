@@ -56,7 +56,7 @@ random_words(std::size_t n, std::uint64_t seed, bool ordered, bool with_bad_ones
 /// The same by the CPU, and what it met on its way.
 struct Expected {
     PixelSeries series;
-    gpu::WordCounts words;
+    WordCounts words;
 };
 
 Expected expected_of(const std::vector<std::uint64_t>& words,
@@ -173,14 +173,14 @@ TEST_F(DeviceEventsGpu, AreThoseOfTheCpuWhateverTheBlocks) {
 
 TEST_F(DeviceEventsGpu, CountWhatTheReaderCounts) {
     const auto words = random_words(5000, 3, false, true);
-    const gpu::WordCounts expected = expected_of(words, partition, {}).words;
+    const WordCounts expected = expected_of(words, partition, {}).words;
     ASSERT_GT(expected.bad_index, 0);
     ASSERT_GT(expected.at_maximum_3, 0);
     ASSERT_GT(expected.at_maximum_4095, 0);
     for (const std::size_t at_once : {std::size_t{1}, std::size_t{100}, std::size_t{5000}}) {
         if (at_once == 1 && small_sizes()) continue;
         const auto events = events_of(words, {}, at_once);
-        const gpu::WordCounts& got = events->word_counts();
+        const WordCounts& got = events->word_counts();
         EXPECT_EQ(got.zero_count, expected.zero_count);
         EXPECT_EQ(got.bad_index, expected.bad_index);
         EXPECT_EQ(got.out_of_order, expected.out_of_order);

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -110,6 +111,140 @@ TEST(EventPack, FramesThatAChunkDoesNotReachAreOutside) {
         range.begin_frame = begin;
         range.end_frame = end;
         expect_packed(chunk, partition, range, "frames from " + std::to_string(begin));
+    }
+}
+
+/// Words of a module with gaps, as the chunk that they mean.
+struct File {
+    std::vector<std::uint64_t> words;
+    rigaku::IndexMap map{1U << 20, 3 * 1024, 7, 52};
+    static constexpr std::int64_t n_pixels = 7 + 3 * 1024 + 2 * 52;
+};
+
+File random_file(std::size_t n, int per_frame, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    File file;
+    for (std::size_t i = 0; i < n; ++i) {
+        constexpr std::uint32_t rare[] = {3, 15, 255, 254};
+        const std::uint32_t count =
+            random() % 9 == 0 ? rare[random() % 4] : 1 + static_cast<std::uint32_t>(random() % 2);
+        const auto frame = static_cast<std::int64_t>(i) / per_frame + 77;
+        const auto local = static_cast<std::uint32_t>(random() % file.map.n_pixels);
+        file.words.push_back(rigaku::make_word(frame, file.map.offset + local, count) |
+                             (random() % 16) << 12 | (random() % 8) << 37);  // idle bits
+    }
+    return file;
+}
+
+EventChunk chunk_of(const File& file) {
+    EventChunk chunk;
+    for (const std::uint64_t word : file.words) {
+        chunk.pixel.push_back(file.map.pixel(rigaku::index_of(word) - file.map.offset));
+        chunk.frame.push_back(rigaku::frame_of(word));
+        chunk.count.push_back(rigaku::count_of(word));
+    }
+    return chunk;
+}
+
+struct Packed {
+    std::vector<std::uint32_t> record, tile;
+    std::vector<std::uint64_t> photons;
+    PackTotals totals;
+    WordCounts counts;
+    bool done = false;
+};
+
+Packed pack_file(const File& file, const Partition& partition, const SeriesRange& range = {}) {
+    const std::size_t n = file.words.size();
+    const std::uint32_t first = rigaku::frame_of(file.words.front()),
+                        last = rigaku::frame_of(file.words.back());
+    const Selection selection(partition, range, 0, first, last);
+    Packed out{std::vector<std::uint32_t>(n),
+               std::vector<std::uint32_t>(n),
+               std::vector<std::uint64_t>(std::size_t{last} - first + 1, 0),
+               {},
+               {}};
+    out.done = pack_words(file.words.data(),
+                          n,
+                          file.map,
+                          selection,
+                          out.record.data(),
+                          out.tile.data(),
+                          out.photons.data(),
+                          out.totals,
+                          out.counts);
+    return out;
+}
+
+TEST(EventPack, WordsArePackedAsTheirFields) {
+    const Partition partition = holey_partition(File::n_pixels, 9);
+    for (const std::size_t n : {1, 3, 15, 16, 17, 100, 4096, 4097, 20011}) {
+        for (const int per_frame : {1, 5, 64, 30000}) {
+            const File file = random_file(n, per_frame, n);
+            const EventChunk chunk = chunk_of(file);
+            for (const bool part : {false, true}) {
+                SCOPED_TRACE(testing::Message() << n << " words, " << per_frame << " per frame");
+                SeriesRange range;
+                if (part) range = {80, 90, 1, 4};
+                const Packed got = pack_file(file, partition, range);
+                ASSERT_TRUE(got.done);
+                const Selection selection(
+                    partition, range, 0, chunk.frame.front(), chunk.frame.back());
+                std::vector<std::uint32_t> record(n), tile(n);
+                std::vector<std::uint64_t> photons(got.photons.size(), 0);
+                const PackTotals totals = pack_narrow(chunk,
+                                                      selection,
+                                                      chunk.frame.front(),
+                                                      record.data(),
+                                                      tile.data(),
+                                                      photons.data());
+                EXPECT_EQ(got.record, record);
+                EXPECT_EQ(got.tile, tile);
+                EXPECT_EQ(got.photons, photons);
+                EXPECT_EQ(got.totals.kept, totals.kept);
+                EXPECT_EQ(got.totals.masked, totals.masked);
+                EXPECT_EQ(got.totals.outside_frames, totals.outside_frames);
+                const auto number_of = [&](std::uint32_t count) {
+                    return std::count(chunk.count.begin(), chunk.count.end(), count);
+                };
+                EXPECT_EQ(got.counts.at_maximum_3, number_of(3));
+                EXPECT_EQ(got.counts.at_maximum_15, number_of(15));
+                EXPECT_EQ(got.counts.at_maximum_255, number_of(255));
+                EXPECT_EQ(got.counts.largest_count,
+                          *std::max_element(chunk.count.begin(), chunk.count.end()));
+            }
+        }
+    }
+}
+
+TEST(EventPack, WordsOutOfTheOrdinaryAreLeft) {
+    const Partition partition = holey_partition(File::n_pixels, 9);
+    for (const std::size_t n : {20, 5000}) {
+        const File good = random_file(n, 7, 3);
+        ASSERT_TRUE(pack_file(good, partition).done);
+        for (std::size_t at = 0; at < n; at += n == 20 ? 1 : 617) {
+            const std::uint64_t word = good.words[at];
+            const std::int64_t frame = rigaku::frame_of(word);
+            const std::uint32_t index = rigaku::index_of(word), count = rigaku::count_of(word);
+            const auto expect_left = [&](std::uint64_t instead, const char* what) {
+                File file = good;
+                file.words[at] = instead;
+                EXPECT_FALSE(pack_file(file, partition).done) << what << " at " << at;
+            };
+            expect_left(rigaku::make_word(frame, index, 0), "count 0");
+            expect_left(rigaku::make_word(frame, index, 256), "count 256");
+            expect_left(rigaku::make_word(frame, index, 4095), "count 4095");
+            expect_left(rigaku::make_word(frame, good.map.offset + good.map.n_pixels, count),
+                        "index behind the last");
+            expect_left(rigaku::make_word(frame, good.map.offset - 1, count), "index before 0");
+            // The first and the last word say which frames there are.
+            if (at == 0 || at == n - 1) continue;
+            expect_left(rigaku::make_word(76, index, count), "a frame before the first");
+            expect_left(rigaku::make_word((1 << 24) - 1, index, count), "a frame after the last");
+            if (at % 7 == 6 && at > 7) {
+                expect_left(rigaku::make_word(frame - 1, index, count), "a frame before the last");
+            }
+        }
     }
 }
 

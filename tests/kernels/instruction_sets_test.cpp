@@ -80,6 +80,40 @@ TEST(InstructionSets, MultitauOfEvents) {
     }
 }
 
+TEST(InstructionSets, WordsOfAFile) {
+    const reference::Run run = poisson_run(500, 1300, 0.4, 33, 50);
+    const Partition partition = partition_of(run);
+    std::vector<std::uint64_t> words;
+    for (std::int64_t t = 0; t < run.n_frames; ++t) {
+        for (std::int64_t p = 0; p < run.n_pixels; ++p) {
+            const double count = run.at(t, p);
+            if (count == 0) continue;
+            words.push_back(rigaku::make_word(
+                t, static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(count)));
+        }
+    }
+    WordBlock block;
+    block.map.n_pixels = static_cast<std::uint32_t>(run.n_pixels);
+    const auto sorted = [&] {
+        SeriesPiece piece;
+        WordCounts counts;
+        PieceScratch scratch;
+        EXPECT_TRUE(
+            make_piece(words.data(), words.size(), block, partition, {}, scratch, piece, counts));
+        EXPECT_GT(counts.at_maximum_3, 0);
+        return piece;
+    };
+    const PixelSeries expected = sparse_series(run, partition, {}, words.size());
+    const SeriesPiece& best = expected.pieces().front();
+    each_instruction_set([&](const std::string& name) {
+        const SeriesPiece piece = sorted();
+        EXPECT_EQ(piece.narrow, best.narrow) << name;
+        EXPECT_EQ(piece.tile_begin, best.tile_begin) << name;
+        EXPECT_EQ(piece.counts.events, best.counts.events) << name;
+        EXPECT_EQ(piece.counts.photons, best.counts.photons) << name;
+    });
+}
+
 TEST(InstructionSets, MultitauOfRows) {
     const reference::Run run = mixed_run(701);
     const Partition partition = partition_of(run);

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -29,6 +30,7 @@ struct PlainFile {
     haddr_t end_of_file;
     dev_t device;
     ino_t inode;
+    unsigned length_bytes;  ///< of a length in the file's structures
 };
 
 PlainFile* plain(H5FD_t* file) {
@@ -50,6 +52,50 @@ herr_t failed(const char* what) {
              what,
              std::strerror(errno));
     return -1;
+}
+
+bool read_bytes(int descriptor, void* to, size_t size, haddr_t address) {
+    return ::pread(descriptor, to, size, static_cast<off_t>(address)) == static_cast<ssize_t>(size);
+}
+
+/// From the superblock, which lies at 0, 512, 1024, ...; 8 where there is none.
+unsigned length_bytes_of(int descriptor, haddr_t end) {
+    constexpr unsigned char signature[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
+    unsigned char head[16];
+    for (haddr_t at = 0; at < end; at = at == 0 ? 512 : 2 * at) {
+        if (!read_bytes(descriptor, head, sizeof head, at)) break;
+        if (std::memcmp(head, signature, sizeof signature) == 0)
+            return head[8] < 2 ? head[14] : head[10];
+    }
+    return 8;
+}
+
+std::uint64_t little_endian(const unsigned char* at, unsigned n) {
+    std::uint64_t value = 0;
+    for (unsigned i = n; i > 0; --i)
+        value = value << 8 | at[i - 1];
+    return value;
+}
+
+/// A global heap holds the texts of variable length. The library walks from object to object by
+/// their sizes and looks at none of these: it goes round in circles where one is 0 or leads back,
+/// and copies what is not there where one is too large. Anything else than a whole heap is sound.
+bool is_sound_heap(const unsigned char* heap, size_t size, unsigned length_bytes) {
+    constexpr unsigned char signature[] = {'G', 'C', 'O', 'L', 1};
+    constexpr std::uint64_t head = 16;  // of the heap and of each object, aligned
+    if (size < head || std::memcmp(heap, signature, sizeof signature) != 0) return true;
+    if (length_bytes != 2 && length_bytes != 4 && length_bytes != 8) return false;
+    const std::uint64_t end = little_endian(heap + 8, length_bytes);
+    if (end > size) return true;  // its beginning: the library reads on
+    for (std::uint64_t at = head; at + head <= end;) {
+        const std::uint64_t number = little_endian(heap + at, 2);
+        const std::uint64_t bytes = little_endian(heap + at + 8, length_bytes);
+        if (bytes > end) return false;
+        const std::uint64_t needed = number == 0 ? bytes : head + (bytes + 7) / 8 * 8;
+        if (needed == 0 || needed > end - at) return false;
+        at += needed;
+    }
+    return true;
 }
 
 H5FD_t* open_plainly(const char* name, unsigned flags, hid_t, haddr_t) {
@@ -74,6 +120,7 @@ H5FD_t* open_plainly(const char* name, unsigned flags, hid_t, haddr_t) {
     file->end_of_file = static_cast<haddr_t>(facts.st_size);
     file->device = facts.st_dev;
     file->inode = facts.st_ino;
+    file->length_bytes = length_bytes_of(descriptor, file->end_of_file);
     return &file.release()->known;  // the library gives it back to close_plainly()
 }
 
@@ -120,6 +167,7 @@ herr_t read_at(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, vo
         return failed("no such address");
     }
     auto* out = static_cast<char*>(to);
+    const size_t asked = size;
     while (size > 0) {
         const size_t piece = std::min<size_t>(size, size_t{1} << 30);
         const ssize_t n = ::pread(plain(file)->descriptor, out, piece, static_cast<off_t>(address));
@@ -131,6 +179,10 @@ herr_t read_at(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, vo
         address += static_cast<haddr_t>(n);
     }
     std::memset(out, 0, size);
+    if (!is_sound_heap(static_cast<const unsigned char*>(to), asked, plain(file)->length_bytes)) {
+        errno = EINVAL;
+        return failed("a damaged heap of texts");
+    }
     return 0;
 }
 

@@ -4,7 +4,8 @@
 // The library's own driver has metadata gathered in a buffer, which is of use to writers. Up
 // to 1.12 a read from the address that means "none" is taken for a neighbour of that buffer while
 // it is empty, and copied from a null pointer; damaged files hold such addresses. With this driver
-// the read fails like any other that leads out of the file.
+// the read fails like any other that leads out of the file. Damaged global heaps, on which the
+// library would hang or read what is not there, fail to be read as well.
 #pragma once
 
 #include <hdf5.h>

@@ -303,5 +303,58 @@ TEST_F(HostileHdf5, AddressesThatAreNoneAreAnError) {
     expect_error(ExitCode::data, {path}, [&] { frames_of(path); });
 }
 
+/// libhdf5 1.10.8 walks through the texts of a heap for ever, or copies from behind its end.
+TEST_F(HostileHdf5, SizesOfADamagedHeapAreAnError) {
+    const std::string path = dir_.file("a.h5");
+    const std::vector<std::string> texts{"first text", "second text", "third"};
+    {
+        const h5::File file = h5::create_file(path);
+        const h5::Type type(H5Tcopy(H5T_C_S1));
+        H5Tset_size(type.id(), H5T_VARIABLE);
+        const hsize_t n = texts.size();
+        const h5::Space space(H5Screate_simple(1, &n, nullptr));
+        const h5::Dataset made(H5Dcreate2(
+            file.id(), "texts", type.id(), space.id(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+        const char* pointers[] = {texts[0].c_str(), texts[1].c_str(), texts[2].c_str()};
+        ASSERT_GE(H5Dwrite(made.id(), type.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers), 0);
+    }
+    std::string bytes;
+    {
+        std::ifstream in(path, std::ios::binary);
+        bytes.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    const auto read = [&] {
+        const h5::File file = h5::open_file(path);
+        return h5::read_strings(file.id(), "texts");
+    };
+    EXPECT_EQ(read(), texts);
+    // An object: number, references, 4 idle bytes, 8 bytes of size, text.
+    const std::size_t second = bytes.find("second text") - 8;
+    const std::size_t free_space = bytes.find("third") + 8 + 8;
+    ASSERT_EQ(bytes[second], 11);
+    for (const std::size_t at : {second, free_space}) {
+        for (const std::uint64_t size : {std::uint64_t{0},
+                                         ~std::uint64_t{0},
+                                         ~std::uint64_t{15},
+                                         std::uint64_t{1} << 20,
+                                         std::uint64_t{4097},
+                                         std::uint64_t{0} - 64}) {
+            // The object of a text may be empty.
+            if (at == second && size == 0) continue;
+            std::string damaged = bytes;
+            damaged.replace(at, 8, reinterpret_cast<const char*>(&size), 8);
+            testing::write_bytes(path, damaged.data(), damaged.size());
+            SCOPED_TRACE(::testing::Message() << at << ": " << size);
+            expect_error(ExitCode::data, {path, "texts"}, read);
+        }
+    }
+}
+
+TEST_F(HostileHdf5, TheDamagedHeapThatFuzzingFoundIsAnError) {
+    const std::string path = dir_.file("a.h5");
+    write_found("found-damaged-heap", path);
+    expect_error(ExitCode::data, {path}, [&] { load_qmap(path); });
+}
+
 }  // namespace
 }  // namespace xpcs

@@ -19,11 +19,14 @@ namespace xpcs::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Photons of frames, added up while one frame lasts (the usual order) and put down then.
+/// Photons of frames, added up while one frame lasts (the usual order) and put down then. Where
+/// they are `ordered`, frames shall not decrease, nor pass `last`; the first that does ends the
+/// counting.
+template <bool ordered>
 class FrameSums {
   public:
-    FrameSums(std::uint64_t* sums, std::uint32_t base, std::uint32_t first)
-        : sums_(sums), base_(base), current_(first) {}
+    FrameSums(std::uint64_t* sums, std::uint32_t base, std::uint32_t last)
+        : sums_(sums), base_(base), current_(base), last_(last) {}
 
     template <class D, class V>
     HWY_INLINE void add(D d, V frame, V count) {
@@ -39,6 +42,10 @@ class FrameSums {
             add_one(frames[i], counts[i]);
     }
     HWY_INLINE void add_one(std::uint32_t frame, std::uint32_t count) {
+        if constexpr (ordered) {
+            in_order_ = in_order_ && frame >= current_ && frame <= last_;
+            if (!in_order_) return;
+        }
         if (frame != current_) {
             flush();
             current_ = frame;
@@ -49,46 +56,12 @@ class FrameSums {
         if (pending_ != 0) sums_[current_ - base_] += pending_;
         pending_ = 0;
     }
-    static constexpr bool in_order() { return true; }
-
-  private:
-    std::uint64_t* sums_;
-    std::uint32_t base_;
-    std::uint32_t current_;
-    std::uint64_t pending_ = 0;
-};
-
-/// The same for frames that shall not decrease, nor pass the last one; others change nothing.
-class OrderedFrameSums {
-  public:
-    OrderedFrameSums(std::uint64_t* sums, std::uint32_t base, std::uint32_t last)
-        : sums_(sums, base, base), current_(base), last_(last) {}
-
-    template <class D, class V>
-    HWY_INLINE void add(D d, V frame, V count) {
-        if (hn::AllTrue(d, hn::Eq(frame, hn::Set(d, current_)))) {
-            sums_.add(d, frame, count);
-            return;
-        }
-        HWY_ALIGN std::uint32_t frames[HWY_MAX_BYTES / sizeof(std::uint32_t)];
-        HWY_ALIGN std::uint32_t counts[HWY_MAX_BYTES / sizeof(std::uint32_t)];
-        hn::Store(frame, d, frames);
-        hn::Store(count, d, counts);
-        for (std::size_t i = 0; i < hn::Lanes(d); ++i)
-            add_one(frames[i], counts[i]);
-    }
-    HWY_INLINE void add_one(std::uint32_t frame, std::uint32_t count) {
-        in_order_ = in_order_ && frame >= current_ && frame <= last_;
-        if (!in_order_) return;
-        current_ = frame;
-        sums_.add_one(frame, count);
-    }
-    HWY_INLINE void flush() { sums_.flush(); }
     bool in_order() const { return in_order_; }
 
   private:
-    FrameSums sums_;
-    std::uint32_t current_, last_;
+    std::uint64_t* sums_;
+    std::uint32_t base_, current_, last_;
+    std::uint64_t pending_ = 0;
     bool in_order_ = true;
 };
 
@@ -270,7 +243,7 @@ PackTotals pack_arrays(const EventChunk& chunk,
                        std::uint32_t* HWY_RESTRICT tile,
                        std::uint64_t* HWY_RESTRICT frame_photons) {
     Arrays events(chunk);
-    FrameSums sums(frame_photons, base, 0);
+    FrameSums<false> sums(frame_photons, base, selection.last_frame);
     PackTotals totals;
     pack(events, chunk.size(), selection, base, record, tile, sums, totals);
     return totals;
@@ -287,7 +260,7 @@ bool pack_words_of_file(const std::uint64_t* words,
                         WordCounts& counts) {
     const std::uint32_t base = rigaku::frame_of(words[0]);
     Words events(words, map);
-    OrderedFrameSums sums(frame_photons, base, rigaku::frame_of(words[n - 1]));
+    FrameSums<true> sums(frame_photons, base, rigaku::frame_of(words[n - 1]));
     if (!pack(events, n, selection, base, record, tile, sums, totals)) return false;
     events.tell(counts);
     return true;

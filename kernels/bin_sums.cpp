@@ -42,4 +42,13 @@ std::uint32_t TileSums::touch(std::uint32_t bin) {
     return place;
 }
 
+void TileSums::add(const PackedTile& tile) {
+    const double* in = tile.values.data();
+    for (const std::uint32_t bin : tile.bins) {
+        double* to = row(bin);
+        for (std::size_t i = 0; i < stride_; ++i)
+            to[i] += *in++;
+    }
+}
+
 }  // namespace xpcs

@@ -88,7 +88,10 @@ class TileSums {
         return values_.data() + place * stride_;
     }
 
-    PackedTile pack() const { return {bins_, values_}; }
+    PackedTile pack(std::int64_t bundle) const { return {bins_, values_, bundle}; }
+
+    /// Adds sums of the same shape.
+    void add(const PackedTile& tile);
 
   private:
     static constexpr std::uint32_t absent = UINT32_MAX;

@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/gpu_batches.hpp"
 
+#include "kernels/multitau_plan.hpp"
+
+#include <oneapi/tbb/parallel_for.h>
+
 #include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
 
 namespace xpcs::gpu {
-
-namespace {
-
-/// First tile of the unit after the one that begins at `tile`.
-std::int64_t unit_end(const PixelSeries& series, std::int64_t tile, std::int64_t end_tile) {
-    const std::int64_t next = (tile / bundle_tiles + 1) * bundle_tiles;
-    const bool begins = tile % bundle_tiles == 0;
-    const bool ends = next <= end_tile || end_tile == n_tiles(series.partition());
-    return begins && ends ? std::min(next, end_tile) : tile + 1;
-}
-
-}  // namespace
 
 GroupTable make_groups(const PixelSeries& series,
                        std::int64_t first_tile,
@@ -127,6 +119,24 @@ make_batches(const PixelSeries& series, std::int64_t n_frames, const BatchLimits
         bytes += tile_bytes;
     }
     return batches;
+}
+
+std::vector<BatchGroups> group_batches(const PixelSeries& series,
+                                       const std::vector<Batch>& batches) {
+    const Partition& partition = series.partition();
+    std::vector<std::uint32_t> dynamic_bin(partition.static_bin.size());
+    std::vector<BatchGroups> groups(batches.size());
+    oneapi::tbb::parallel_for(std::size_t{0}, dynamic_bin.size(), [&](std::size_t slot) {
+        dynamic_bin[slot] = partition.dynamic_bin(static_cast<std::int64_t>(slot));
+    });
+    oneapi::tbb::parallel_for(std::size_t{0}, 2 * batches.size(), [&](std::size_t k) {
+        const Batch& batch = batches[k / 2];
+        const bool dynamic = k % 2 == 1;
+        GroupTable& table = dynamic ? groups[k / 2].by_dynamic : groups[k / 2].by_static;
+        table = make_groups(
+            series, batch.first_tile, batch.end_tile, dynamic ? dynamic_bin : partition.static_bin);
+    });
+    return groups;
 }
 
 }  // namespace xpcs::gpu

@@ -54,4 +54,13 @@ struct BatchLimits {
 std::vector<Batch>
 make_batches(const PixelSeries& series, std::int64_t n_frames, const BatchLimits& limits);
 
+/// The pixels of a batch by static and by dynamic bin.
+struct BatchGroups {
+    GroupTable by_static, by_dynamic;
+};
+
+/// [batches], by several threads.
+std::vector<BatchGroups> group_batches(const PixelSeries& series,
+                                       const std::vector<Batch>& batches);
+
 }  // namespace xpcs::gpu

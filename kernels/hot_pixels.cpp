@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/hot_pixels.hpp"
 
+#include <oneapi/tbb/parallel_for.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -44,6 +46,26 @@ SlotsByBin slots_by_bin(const Partition& partition, const std::vector<std::uint8
     return sorted;
 }
 
+/// Those of one bin.
+std::vector<std::uint32_t> hot_of(std::span<const std::uint32_t> slots,
+                                  const std::vector<std::uint64_t>& photons,
+                                  double threshold) {
+    std::vector<std::uint32_t> hot;
+    if (slots.size() < fewest_pixels) return hot;
+    std::vector<double> values;
+    values.reserve(slots.size());
+    for (const std::uint32_t slot : slots)
+        values.push_back(static_cast<double>(photons[slot]));
+    const double middle = median(values);
+    for (double& value : values)
+        value = std::abs(value - middle);
+    const double spread = std::max({1.4826 * median(values), std::sqrt(middle), 1.0});
+    for (const std::uint32_t slot : slots) {
+        if (static_cast<double>(photons[slot]) > middle + threshold * spread) hot.push_back(slot);
+    }
+    return hot;
+}
+
 }  // namespace
 
 std::vector<std::uint32_t> find_hot_pixels(const Partition& partition,
@@ -51,25 +73,16 @@ std::vector<std::uint32_t> find_hot_pixels(const Partition& partition,
                                            const std::vector<std::uint8_t>& excluded,
                                            double threshold) {
     const SlotsByBin bins = slots_by_bin(partition, excluded);
+    std::vector<std::vector<std::uint32_t>> of_bin(partition.n_static);
+    oneapi::tbb::parallel_for(std::size_t{0}, of_bin.size(), [&](std::size_t bin) {
+        of_bin[bin] =
+            hot_of({bins.slot.data() + bins.begin[bin], bins.begin[bin + 1] - bins.begin[bin]},
+                   photons,
+                   threshold);
+    });
     std::vector<std::uint32_t> hot;
-    std::vector<double> values;
-    for (std::size_t bin = 0; bin < partition.n_static; ++bin) {
-        const std::span<const std::uint32_t> slots(bins.slot.data() + bins.begin[bin],
-                                                   bins.begin[bin + 1] - bins.begin[bin]);
-        if (slots.size() < fewest_pixels) continue;
-        values.clear();
-        for (const std::uint32_t slot : slots)
-            values.push_back(static_cast<double>(photons[slot]));
-        const double middle = median(values);
-        for (double& value : values)
-            value = std::abs(value - middle);
-        const double spread = std::max({1.4826 * median(values), std::sqrt(middle), 1.0});
-        for (const std::uint32_t slot : slots) {
-            if (static_cast<double>(photons[slot]) > middle + threshold * spread) {
-                hot.push_back(slot);
-            }
-        }
-    }
+    for (const std::vector<std::uint32_t>& slots : of_bin)
+        hot.insert(hot.end(), slots.begin(), slots.end());
     std::sort(hot.begin(), hot.end());
     return hot;
 }

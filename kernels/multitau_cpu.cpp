@@ -13,8 +13,11 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <numeric>
+#include <span>
+#include <utility>
 
 // A group of pixels has a fixed number of lanes, which scalable vectors do not know.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
@@ -203,19 +206,25 @@ TileWorker make_worker(const TileJob& job) {
     return worker;
 }
 
+bool is_weighted(const TileJob& job) {
+    return job.request.weights != nullptr;
+}
+
+void reset_sums(const TileJob& job, std::size_t stretch, TileWorker& worker) {
+    const Partition& partition = job.series.partition();
+    const auto n_lags = static_cast<std::size_t>(job.stretches[stretch].ladder.n_lags());
+    worker.ratios[stretch].reset(n_lags, 2, partition.n_dynamic);
+    if (is_weighted(job)) worker.weighted[stretch].reset(n_lags, 3, partition.n_static);
+}
+
 void run_tile(const TileJob& job,
               std::int64_t tile,
               TileWorker& worker,
               std::uint64_t* pixel_photons,
               TileResult& result,
               PixelMeans* means) {
-    const Partition& partition = job.series.partition();
-    const bool weighted = job.request.weights != nullptr;
-    for (std::size_t k = 0; k < job.stretches.size(); ++k) {
-        const auto n_lags = static_cast<std::size_t>(job.stretches[k].ladder.n_lags());
-        worker.ratios[k].reset(n_lags, 2, partition.n_dynamic);
-        if (weighted) worker.weighted[k].reset(n_lags, 3, partition.n_static);
-    }
+    for (std::size_t k = 0; k < job.stretches.size(); ++k)
+        reset_sums(job, k, worker);
     if (means != nullptr) {
         means->first_slot = job.series.first_slot(tile);
         means->n_pixels = job.series.end_slot(tile) - means->first_slot;
@@ -230,12 +239,61 @@ void run_tile(const TileJob& job,
         HWY_DYNAMIC_DISPATCH(sparse_tile)(job, tile, worker, pixel_photons, means);
     }
     for (std::size_t k = 0; k < job.stretches.size(); ++k) {
-        result.ratios.push_back(worker.ratios[k].pack());
-        if (weighted) result.weighted.push_back(worker.weighted[k].pack());
+        result.ratios.push_back(worker.ratios[k].pack(tile / bundle_tiles));
+        if (is_weighted(job))
+            result.weighted.push_back(worker.weighted[k].pack(tile / bundle_tiles));
     }
     if (job.request.progress) {
         job.request.progress(job.series.end_slot(tile) - job.series.first_slot(tile));
     }
+}
+
+/// Which tiles are added up as soon as all of them are done: far less memory than to keep them
+/// apart until the end.
+class Units {
+  public:
+    explicit Units(const PixelSeries& series)
+        : first_(series.first_tile()),
+          end_(static_cast<std::size_t>(series.end_tile() - series.first_tile())),
+          left_(end_.size()) {
+        for (std::int64_t tile = first_; tile < series.end_tile();) {
+            const std::int64_t end = unit_end(series, tile, series.end_tile());
+            left_[place(tile)] = static_cast<int>(end - tile);
+            for (const std::int64_t begin = tile; tile < end; ++tile)
+                end_[place(tile)] = {begin, end};
+        }
+    }
+
+    /// A tile is done; true if it was the last of its unit [begin, end).
+    bool done(std::int64_t tile, std::int64_t& begin, std::int64_t& end) {
+        begin = end_[place(tile)].first;
+        end = end_[place(tile)].second;
+        return left_[place(begin)].fetch_sub(1) == 1;
+    }
+
+  private:
+    std::size_t place(std::int64_t tile) const { return static_cast<std::size_t>(tile - first_); }
+
+    std::int64_t first_;
+    std::vector<std::pair<std::int64_t, std::int64_t>> end_;  ///< [tile] its unit
+    std::vector<std::atomic<int>> left_;                      ///< [first tile of a unit]
+};
+
+/// The sums of all tiles of a unit, in order, become those of the first.
+void add_up(const TileJob& job, std::span<TileResult> tiles, TileWorker& worker) {
+    if (tiles.size() == 1) return;
+    const std::int64_t bundle = tiles.front().ratios.front().bundle;
+    for (std::size_t k = 0; k < job.stretches.size(); ++k) {
+        reset_sums(job, k, worker);
+        for (const TileResult& tile : tiles) {
+            worker.ratios[k].add(tile.ratios[k]);
+            if (is_weighted(job)) worker.weighted[k].add(tile.weighted[k]);
+        }
+        tiles.front().ratios[k] = worker.ratios[k].pack(bundle);
+        if (is_weighted(job)) tiles.front().weighted[k] = worker.weighted[k].pack(bundle);
+    }
+    for (TileResult& tile : tiles.subspan(1))
+        tile = {};
 }
 
 }  // namespace
@@ -254,6 +312,7 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
     const std::int64_t first = series.first_tile();
     const std::int64_t n = series.end_tile() - first;
     std::vector<TileResult> tiles(static_cast<std::size_t>(n));
+    Units units(series);
     oneapi::tbb::enumerable_thread_specific<std::unique_ptr<TileWorker>> workers(
         [&] { return std::make_unique<TileWorker>(make_worker(job)); });
     oneapi::tbb::task_arena arena(request.threads > 0 ? request.threads
@@ -276,6 +335,13 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
                                  tiles[static_cast<std::size_t>(i)],
                                  with_means ? &means[static_cast<std::size_t>(i - begin)]
                                             : nullptr);
+                        std::int64_t of_unit = 0, end_of_unit = 0;
+                        if (!units.done(first + i, of_unit, end_of_unit)) continue;
+                        add_up(job,
+                               std::span(tiles).subspan(
+                                   static_cast<std::size_t>(of_unit - first),
+                                   static_cast<std::size_t>(end_of_unit - of_unit)),
+                               worker);
                     }
                 });
         });
@@ -291,6 +357,7 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
         for (auto& worker : workers)
             worker->counts[k].add_to(sums);
         for (TileResult& tile : tiles) {
+            if (tile.ratios.empty()) continue;
             sums.ratio_tiles.push_back(std::move(tile.ratios[k]));
             if (sums.weighted) sums.weighted_tiles.push_back(std::move(tile.weighted[k]));
         }

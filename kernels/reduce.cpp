@@ -12,14 +12,18 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-/// Adds the packed tiles up, bundle by bundle in order: [arrays][n_bins][n_lags].
+/// Adds the packed tiles up, bundle by bundle in order: [arrays][n_bins][n_lags]. A bundle touches
+/// few of the bins.
 std::vector<double>
 fold(const std::vector<PackedTile>& tiles, int arrays, std::size_t n_bins, std::size_t n_lags) {
     const auto n_arrays = static_cast<std::size_t>(arrays);
     std::vector<double> out(n_arrays * n_bins * n_lags, 0.0), bundle(out.size(), 0.0);
+    std::vector<std::uint8_t> is_touched(n_bins, 0);
+    std::vector<std::uint32_t> touched;
     for (std::size_t k = 0; k < tiles.size(); ++k) {
         const double* in = tiles[k].values.data();
         for (const std::uint32_t bin : tiles[k].bins) {
+            if (std::exchange(is_touched[bin], 1) == 0) touched.push_back(bin);
             for (std::size_t a = 0; a < n_arrays; ++a) {
                 double* row = bundle.data() + (a * n_bins + bin) * n_lags;
                 for (std::size_t i = 0; i < n_lags; ++i)
@@ -27,8 +31,15 @@ fold(const std::vector<PackedTile>& tiles, int arrays, std::size_t n_bins, std::
             }
         }
         if (k + 1 < tiles.size() && tiles[k + 1].bundle == tiles[k].bundle) continue;
-        for (std::size_t i = 0; i < out.size(); ++i)
-            out[i] += std::exchange(bundle[i], 0.0);
+        for (const std::uint32_t bin : touched) {
+            is_touched[bin] = 0;
+            for (std::size_t a = 0; a < n_arrays; ++a) {
+                const std::size_t row = (a * n_bins + bin) * n_lags;
+                for (std::size_t i = row; i < row + n_lags; ++i)
+                    out[i] += std::exchange(bundle[i], 0.0);
+            }
+        }
+        touched.clear();
     }
     return out;
 }

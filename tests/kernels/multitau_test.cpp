@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <string>
 
+#include "empty_windows.hpp"
 #include "series_fixture.hpp"
 #include "twins.hpp"
 
@@ -128,58 +130,42 @@ TEST(Multitau, PairsAroundPowersOfTwoEqualTheReference) {
 }
 
 TEST(Multitau, WeightedWindowsWithoutPhotonsAreExactlyZero) {
-    // Photons at one end only: what is left of the whole without them must not be a rounding error.
-    for (const double mean : {0.02, 0.5}) {
-        reference::Run run = empty_run(4000, 4);
-        std::mt19937_64 random(17);
-        std::poisson_distribution<int> counts(mean);
-        for (std::int64_t t = 0; t < 400; ++t) {
-            at(run, t, 0) = counts(random);
-            at(run, 3600 + t, 1) = counts(random);
-            at(run, 1800 + t, 2) = counts(random);
-        }
-        at(run, 7, 3) = 3;
-        at(run, 2, 0) = at(run, 3999, 1) = 1;
-        std::vector<double> weight;
-        for (std::int64_t t = 0; t < run.n_frames; ++t)
-            weight.push_back(0.7 + 1e-3 * static_cast<double>(t % 599));
-        const FrameWeights weights{weight, false};
-        const Partition partition = partition_of(run);
-        MultitauRequest request = request_for(run.n_frames);
-        request.weights = &weights;
-        reference::Run weighted = run;
-        for (std::int64_t t = 0; t < run.n_frames; ++t) {
-            for (std::int64_t p = 0; p < run.n_pixels; ++p)
-                at(weighted, t, p) *= weight[static_cast<std::size_t>(t)];
-        }
-        for (const bool rows : {false, true}) {
-            const PixelSeries series = rows ? dense_series<std::uint16_t>(run, partition, false)
-                                            : sparse_series(run, partition);
-            const MultitauSums sums = cpu::multitau(series, request);
-            const int n_lags = sums.whole.ladder.n_lags();
-            const std::vector<double> got =
-                fold_tiles(sums.whole.weighted_tiles, 3, partition.n_static, n_lags);
-            std::int64_t n_empty = 0;
-            for (std::int64_t p = 0; p < run.n_pixels; ++p) {
-                const reference::Sums expected = reference::pixel_sums(weighted, p);
-                for (int i = 0; i < n_lags; ++i) {
-                    const auto value = [&](std::int64_t array) {
-                        return got[static_cast<std::size_t>((array * run.n_pixels + p) * n_lags +
-                                                            i)];
-                    };
-                    const auto lag = static_cast<std::size_t>(i);
-                    const std::string where = "pixel " + std::to_string(p) + ", lag " +
-                                              std::to_string(i) + (rows ? ", rows" : ", events");
-                    ASSERT_NEAR(value(0), expected.G2[lag], 1e-11 * expected.G2[lag]) << where;
-                    ASSERT_NEAR(value(1), expected.past[lag], 1e-11 * expected.past[lag]) << where;
-                    ASSERT_NEAR(value(2), expected.future[lag], 1e-11 * expected.future[lag])
-                        << where;
-                    n_empty += expected.past[lag] == 0 || expected.future[lag] == 0;
-                }
-            }
-            EXPECT_GT(n_empty, 20);
-        }
+    expect_empty_windows_are_zero(
+        [](const auto& series, const auto& request) { return cpu::multitau(series, request); });
+}
+
+TEST(Multitau, TilesAreAddedUpBundleByBundle) {
+    const std::int64_t n_pixels = bundle_tiles * tile_pixels + 3 * tile_pixels + 20;
+    reference::Run run = empty_run(20, n_pixels, 40);
+    std::mt19937_64 random(5);
+    for (std::int64_t i = 0; i < 4 * n_pixels; ++i) {
+        at(run,
+           static_cast<std::int64_t>(random() % 20),
+           static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n_pixels))) += 1;
     }
+    const Partition partition = partition_of(run);
+    const PixelSeries series = sparse_series(run, partition);
+    const FrameWeights weights = make_frame_weights(series.frame_photons().to_vector());
+    MultitauRequest request = request_for(20);
+    request.weights = &weights;
+    const MultitauSums whole = cpu::multitau(series, request);
+    const auto bundles = [](const std::vector<PackedTile>& tiles) {
+        std::vector<std::int64_t> found;
+        for (const PackedTile& tile : tiles)
+            found.push_back(tile.bundle);
+        return found;
+    };
+    EXPECT_EQ(bundles(whole.whole.ratio_tiles), (std::vector<std::int64_t>{0, 1}));
+    EXPECT_EQ(bundles(whole.whole.weighted_tiles), (std::vector<std::int64_t>{0, 1}));
+    // A range that cuts a bundle leaves its tiles as they are: the sums are the same bit for bit.
+    SeriesRange first, second;
+    first.end_tile = second.first_tile = 50;
+    MultitauSums parts = cpu::multitau(sparse_series(run, partition, first), request);
+    parts.merge(cpu::multitau(sparse_series(run, partition, second), request));
+    EXPECT_EQ(parts.whole.ratio_tiles.size(), 50U + 14U + 1U);
+    const OneTime a = reduce(whole.whole, partition), b = reduce(parts.whole, partition);
+    EXPECT_EQ(std::memcmp(a.g2.data(), b.g2.data(), 8 * a.g2.size()), 0);
+    EXPECT_EQ(std::memcmp(a.g2_err.data(), b.g2_err.data(), 8 * a.g2_err.size()), 0);
 }
 
 TEST(Multitau, BurstsAndEmptyEndsEqualTheReference) {

@@ -23,8 +23,9 @@ namespace xpcs {
 
 namespace {
 
-/// One raw file: everything that can go wrong without data is found before any is read.
-std::string run_one(const RunConfig& config, const std::string& raw, Summary& summary) {
+/// One raw file, the `last` of the program or not: everything that can go wrong without data is
+/// found before any is read.
+std::string run_one(const RunConfig& config, const std::string& raw, bool last, Summary& summary) {
     RunSetup setup = prepare_run(config, raw);
     if (config.dry_run) {
         print_plan(setup.plan);
@@ -34,6 +35,7 @@ std::string run_one(const RunConfig& config, const std::string& raw, Summary& su
     std::optional<ResultFile> file;
     if (!config.follow) file.emplace(config, setup.base, setup.result.metadata.file);
     run_multitau(setup, file ? &*file : nullptr);
+    if (last) setup.device->close();
     RunResult& result = setup.result;
     if (config.follow) {
         finish_setup(setup);
@@ -89,7 +91,8 @@ int run_correlate(const RunConfig& config) {
     for (const std::string& raw : runs) {
         Log::clear_warnings();
         std::string path;
-        const Failure failure = attempt([&] { path = run_one(config, raw, summary); });
+        const Failure failure =
+            attempt([&] { path = run_one(config, raw, &raw == &runs.back(), summary); });
         if (failure.code == 0) {
             // The path of a result is the last thing said about it, on standard output.
             if (!path.empty()) std::cout << path << std::endl;

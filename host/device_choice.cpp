@@ -39,8 +39,9 @@ DeviceChoice::DeviceChoice(const std::string& text, int threads)
 DeviceChoice::DeviceChoice(const std::string& text,
                            int threads,
                            std::function<GpuProbe()> look,
-                           std::function<void(int)> open)
-    : text_(text), threads_(threads) {
+                           std::function<void(int)> open,
+                           std::function<void(int)> close)
+    : text_(text), threads_(threads), close_(std::move(close)) {
     std::promise<Device> chosen;
     choosing_ = chosen.get_future();
     if (text == "cpu") {
@@ -95,6 +96,14 @@ void DeviceChoice::fall_back(const DeviceError& error, const std::string& what) 
     Log::warning(fmt::format(
         "{}: {}; {} goes on on the CPU", name.substr(0, name.find(' ')), error.what(), what));
     device_ = {Device::Kind::cpu, {}, 0, cpu_text(threads_, "the GPU failed")};
+}
+
+void DeviceChoice::close() {
+    if (opening_.valid() || !on_gpu()) return;
+    closing_ = std::async(std::launch::async, [indices = device_.indices, close = close_] {
+        for (const int index : indices)
+            close(index);
+    });
 }
 
 }  // namespace xpcs

@@ -17,11 +17,12 @@ class DeviceChoice {
     /// `text` as choose_device() has it. Begins to look for the device, and then to open it; a run
     /// on the CPU never touches a driver.
     DeviceChoice(const std::string& text, int threads);
-    /// The same with other ways to look and to open. For tests.
+    /// The same with other ways to look, to open and to close. For tests.
     DeviceChoice(const std::string& text,
                  int threads,
                  std::function<GpuProbe()> look,
-                 std::function<void(int)> open);
+                 std::function<void(int)> open,
+                 std::function<void(int)> close = gpu::close);
 
     /// Waits until it is known which device it will be. Throws DeviceError if a GPU that was asked
     /// for is absent, std::invalid_argument for text that is no device.
@@ -43,12 +44,16 @@ class DeviceChoice {
     /// otherwise throws `error` again. `what` names the work that goes on.
     void fall_back(const DeviceError& error, const std::string& what);
 
+    /// The program needs no GPU any more: what closing one takes goes by beside the rest.
+    void close();
+
   private:
     std::string text_;
     int threads_;
     Device device_;
+    std::function<void(int)> close_;
     std::future<Device> choosing_;
-    std::future<void> opening_;
+    std::future<void> opening_, closing_;
 };
 
 }  // namespace xpcs

@@ -115,7 +115,9 @@ std::string MultitauRun::why_the_cpu_decodes() const {
     if (result_.config.type != AnalysisType::multitau) {
         return "-t " + to_string(result_.config.type) + " needs the events on the host";
     }
-    return setup_.ranges > 1 ? fmt::format("{} passes within --memory", setup_.ranges) : "";
+    if (setup_.ranges > 1) return fmt::format("{} passes within --memory", setup_.ranges);
+    if (!setup_.device->on_gpu()) return "the run is on the CPU";
+    return setup_.device->device().indices.size() > 1 ? "the run is on several GPUs" : "";
 }
 
 void MultitauRun::let_cpu_decode(const std::string& reason) {
@@ -130,9 +132,7 @@ std::optional<ReadResult> MultitauRun::read_onto_gpu(ReadOptions options,
     const auto open = [&] {
         setup_.device->wait();
         if (!setup_.device->on_gpu()) throw NeedsHostDecoding{"the run is on the CPU"};
-        const std::vector<int>& devices = setup_.device->device().indices;
-        if (devices.size() != 1) throw NeedsHostDecoding{"the run is on several GPUs"};
-        return devices.front();
+        return setup_.device->device().indices.front();
     };
     std::string reason;
     try {
@@ -476,10 +476,10 @@ void MultitauRun::start_again() {
 
 void MultitauRun::run() {
     StageClock clock(result_.stage_s);
-    if (result_.config.decode == "gpu") {
-        decodes_on_gpu_ = true;
+    if (result_.config.decode != "cpu") {
         const std::string reason = why_the_cpu_decodes();
-        if (!reason.empty()) let_cpu_decode(reason);
+        decodes_on_gpu_ = reason.empty();
+        if (!reason.empty() && result_.config.decode == "gpu") let_cpu_decode(reason);
     }
     for (bool done = false; !done;) {
         try {

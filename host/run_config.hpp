@@ -46,17 +46,17 @@ struct RunConfig {
     int threads = 0;        ///< --threads, 0 = all
     double memory_gib = 0;  ///< --memory, 0 = automatic
     EngineChoice engine = EngineChoice::automatic;  ///< --engine
-    std::string decode = "cpu";  ///< --decode cpu | gpu: where words of a file are taken apart
-    std::string metadata;        ///< --metadata FILE
-    bool follow = false;         ///< --follow
-    double follow_quiet_s = 10;  ///< --follow-quiet
-    double wait_s = 0;           ///< --wait-raw
-    bool no_metadata = false;    ///< --no-metadata: a minimal /entry is written
-    double frame_time_s = 0;     ///< --frame-time, 0 = from the metadata
-    std::int64_t n_frames = 0;   ///< --n-frames, 0 = from the file
-    std::string dataset;         ///< --dataset PATH (HDF5)
-    bool series = false;         ///< --series: the files of -r are one run, in order (HDF5)
-    std::string channel;         ///< --channel NAME (4-D HDF5)
+    std::string decode = "auto";  ///< --decode auto | cpu | gpu: what takes words of a file apart
+    std::string metadata;         ///< --metadata FILE
+    bool follow = false;          ///< --follow
+    double follow_quiet_s = 10;   ///< --follow-quiet
+    double wait_s = 0;            ///< --wait-raw
+    bool no_metadata = false;     ///< --no-metadata: a minimal /entry is written
+    double frame_time_s = 0;      ///< --frame-time, 0 = from the metadata
+    std::int64_t n_frames = 0;    ///< --n-frames, 0 = from the file
+    std::string dataset;          ///< --dataset PATH (HDF5)
+    bool series = false;          ///< --series: the files of -r are one run, in order (HDF5)
+    std::string channel;          ///< --channel NAME (4-D HDF5)
     std::string ftf_bit_order = "low-first";  ///< --ftf-bit-order (Rigaku fast transfer)
     bool transpose_qmap = false;              ///< --transpose-qmap
     bool split_static = false;                ///< --split-static

@@ -300,9 +300,9 @@ void add_device(Rows& rows) {
                               &C::engine));
     rows.push_back(option_row(
         Row(g, "decode", "", "WHERE")
-            .one_of({"cpu", "gpu"})
-            .says("gpu: the words of a Rigaku file go undecoded to the GPU of the run, which sorts "
-                  "them; where it cannot, the CPU does. The same result, for large files."),
+            .one_of({"auto", "cpu", "gpu"})
+            .says("What takes the words of a Rigaku file apart; auto and gpu: the GPU of the run, "
+                  "and where that cannot, the CPU (gpu says why). The result is the same."),
         &C::decode));
 }
 

@@ -147,6 +147,12 @@ void check_works(int index) {
     }
 }
 
+void close(int index) noexcept {
+    // A device that failed cannot be closed either; what failed was said when it did.
+    if (cudaSetDevice(index) == cudaSuccess) cudaDeviceReset();
+    cudaGetLastError();
+}
+
 namespace {
 
 /// Fastest of five, in seconds, after one to warm up.

@@ -153,12 +153,13 @@ MultitauSums multitau(const PixelSeries& series,
         sums.push_back(empty_sums(series, request, stretch));
 
     if (series.first_tile() < series.end_tile()) {
-        Pass pass{series, request, stretches, {}};
+        Pass pass{series, request, stretches, {}, {}};
         pass.neighbours =
             request.dense_neighbours > 0 ? request.dense_neighbours : default_neighbours;
         // No more pixels than this can have counts beyond the limit.
         pass.wide_capacity = static_cast<std::size_t>(series.counts().photons) / narrow_total_limit;
         const Runs runs = prepare(pass, devices, memory_budget(request, devices));
+        pass.groups = group_batches(series, pass.batches);
         std::vector<BatchResult> results(pass.batches.size());
         work(runs, results, out);
         for (const auto& run : runs) {

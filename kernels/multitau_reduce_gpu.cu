@@ -100,30 +100,48 @@ __global__ void weighted_kernel(PixelGroups groups, PixelSums sums, int n_lags, 
     }
 }
 
+/// Several pixels at a time, for divisions are slow and groups few: one row of threads for each,
+/// `width` threads wide. The first row adds up in the order of the pixels.
 __global__ void ratios_kernel(PixelGroups groups,
                               PixelSums sums,
                               const double* pairs,
                               int n_lags,
                               bool weighted,
+                              int width,
                               double* out,
                               std::uint64_t* n_signal) {
     const std::uint32_t group = blockIdx.x;
-    double* row = out + std::size_t{group} * 2 * static_cast<std::size_t>(n_lags);
-    for (int lag = static_cast<int>(threadIdx.x); lag < n_lags;
-         lag += static_cast<int>(blockDim.x)) {
+    const int column = static_cast<int>(threadIdx.x) % width;
+    const auto row = threadIdx.x / static_cast<unsigned>(width);
+    const auto n_rows = blockDim.x / static_cast<unsigned>(width);
+    auto* ratios = reinterpret_cast<double*>(shared_pool());  // [n_rows][width]
+    double* values = out + std::size_t{group} * 2 * static_cast<std::size_t>(n_lags);
+    const std::uint32_t end = groups.begin[group + 1];
+    for (int lag = column; lag - column < n_lags; lag += width) {
+        const bool inside = lag < n_lags;
         TileSum sum, square;
         std::uint64_t signal = 0;
-        for (std::uint32_t i = groups.begin[group]; i < groups.begin[group + 1]; ++i) {
-            const std::uint32_t slot = groups.slots[i];
-            const RealSums one = real_sums(sums, slot, lag, n_lags, weighted);
-            const core::PixelRatio ratio =
-                core::pixel_ratio(one.G2, one.past, one.future, pairs[lag]);
-            sum.add(slot, ratio.value);
-            square.add(slot, ratio.value * ratio.value);
-            signal += ratio.signal;
+        for (std::uint32_t first = groups.begin[group]; first < end; first += n_rows) {
+            if (inside && first + row < end) {
+                const RealSums one =
+                    real_sums(sums, groups.slots[first + row], lag, n_lags, weighted);
+                const core::PixelRatio ratio =
+                    core::pixel_ratio(one.G2, one.past, one.future, pairs[lag]);
+                ratios[threadIdx.x] = ratio.value;
+                signal += ratio.signal;
+            }
+            __syncthreads();
+            for (unsigned r = 0; row == 0 && inside && r < n_rows && first + r < end; ++r) {
+                const double ratio = ratios[r * static_cast<unsigned>(width) + threadIdx.x];
+                sum.add(groups.slots[first + r], ratio);
+                square.add(groups.slots[first + r], ratio * ratio);
+            }
+            __syncthreads();
         }
-        row[lag] = sum.total();
-        row[n_lags + lag] = square.total();
+        if (row == 0 && inside) {
+            values[lag] = sum.total();
+            values[n_lags + lag] = square.total();
+        }
         if (signal != 0) {
             add_atomic(n_signal +
                            std::size_t{groups.bin[group]} * static_cast<std::size_t>(n_lags) +
@@ -193,16 +211,20 @@ void sum_ratios(const PixelGroups& groups,
                 double* out,
                 std::uint64_t* n_signal,
                 const Stream& stream) {
+    constexpr unsigned most_threads = 512;
+    const unsigned width = lag_threads(n_lags);
+    const unsigned threads = most_threads / width * width;
     launch(ratios_kernel,
            groups.n,
-           lag_threads(n_lags),
-           0,
+           threads,
+           threads * sizeof(double),
            stream,
            groups,
            sums,
            pairs,
            n_lags,
            weighted,
+           static_cast<int>(width),
            out,
            n_signal);
 }

@@ -65,7 +65,7 @@ std::size_t fixed_bytes(const Pass& pass) {
     return bytes;
 }
 
-PixelGroups DeviceRun::GroupMemory::upload(const Stream& stream) {
+PixelGroups DeviceRun::GroupMemory::upload(const GroupTable& table, const Stream& stream) {
     begin.require(table.begin.size());
     slots.require(table.slots.size());
     bin.require(table.bin.size());
@@ -87,7 +87,7 @@ DeviceRun::DeviceRun(const Pass& pass)
     : pass_(pass), weight_(pass.weighted() ? pass.request.weights->weight.size() : 0),
       segments_(std::size_t{pass.series.partition().n_static} *
                 static_cast<std::size_t>(pass.request.n_segments)),
-      counts_(2), staging_(pass.staging_bytes, stream_) {
+      counts_(2), staging_(pass.staging_bytes, pass.series, stream_) {
     int device = 0;
     XPCS_CUDA_CHECK(cudaGetDevice(&device));
     XPCS_CUDA_CHECK(
@@ -150,15 +150,9 @@ void DeviceRun::start(Slot& slot, std::size_t index) {
     const Partition& partition = pass_.series.partition();
     const auto n_slots = static_cast<std::size_t>(batch.n_slots);
     slot.batch = index;
-    slot.by_static.table =
-        make_groups(pass_.series, batch.first_tile, batch.end_tile, partition.static_bin);
-    std::vector<std::uint32_t> dynamic_bin(partition.static_bin.size());
-    for (std::int64_t s = batch.first_slot; s < batch.first_slot + batch.n_slots; ++s)
-        dynamic_bin[static_cast<std::size_t>(s)] = partition.dynamic_bin(s);
-    slot.by_dynamic.table =
-        make_groups(pass_.series, batch.first_tile, batch.end_tile, dynamic_bin);
-    const PixelGroups by_static = slot.by_static.upload(slot.stream);
-    const PixelGroups by_dynamic = slot.by_dynamic.upload(slot.stream);
+    const BatchGroups& groups = pass_.groups[index];
+    const PixelGroups by_static = slot.by_static.upload(groups.by_static, slot.stream);
+    const PixelGroups by_dynamic = slot.by_dynamic.upload(groups.by_dynamic, slot.stream);
     const std::size_t n_packed = by_dynamic.n * packed_per_group(pass_, 2) +
                                  (pass_.weighted() ? by_static.n * packed_per_group(pass_, 3) : 0);
     slot.packed.require(n_packed);
@@ -272,13 +266,14 @@ void DeviceRun::finish(Slot& slot,
                 static_cast<std::size_t>(batch.n_slots),
                 pixel_photons + batch.first_slot);
     BatchResult& result = results[index];
-    result.ratios.resize(slot.by_dynamic.table.units());
-    result.weighted.resize(pass_.weighted() ? slot.by_static.table.units() : 0);
+    const BatchGroups& groups = pass_.groups[index];
+    result.ratios.resize(groups.by_dynamic.units());
+    result.weighted.resize(pass_.weighted() ? groups.by_static.units() : 0);
     const double* in = slot.packed_host.data();
     for (const StretchMemory& stretch : stretches_) {
-        unpack_units(slot.by_dynamic.table, 2 * stretch.pairs.size(), in, result.ratios);
+        unpack_units(groups.by_dynamic, 2 * stretch.pairs.size(), in, result.ratios);
         if (pass_.weighted()) {
-            unpack_units(slot.by_static.table, 3 * stretch.pairs.size(), in, result.weighted);
+            unpack_units(groups.by_static, 3 * stretch.pairs.size(), in, result.weighted);
         }
     }
     if (pass_.with_means()) {

@@ -22,6 +22,7 @@ struct Pass {
     const MultitauRequest& request;
     const std::vector<Stretch>& stretches;
     std::vector<Batch> batches;
+    std::vector<BatchGroups> groups;  ///< [batches]
     double neighbours = 0;
     std::size_t staging_bytes = 0;
     std::size_t in_flight = 2;  ///< batches per device
@@ -85,9 +86,8 @@ class DeviceRun {
     };
     /// Groups of the pixels of a batch by one kind of bin.
     struct GroupMemory {
-        GroupTable table;
         DeviceArray<std::uint32_t> begin, slots, bin;
-        PixelGroups upload(const Stream& stream);
+        PixelGroups upload(const GroupTable& table, const Stream& stream);
     };
     /// One batch in flight. The stream comes last, so that it ends before the memory it uses.
     struct Slot {

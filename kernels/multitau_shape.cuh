@@ -47,6 +47,7 @@ struct Scratch {
     using Edge = typename Kind::Edge;
     using Block = typename Kind::Block;
     static constexpr int n_warps = Shape::threads / warp_lanes;
+    static constexpr int window = Shape::window;
     // With weights every warp has sums of its own: G2 first, past and future after.
     static constexpr int copies = Kind::weighted ? 2 * n_warps : 1;
 

@@ -78,6 +78,8 @@ struct EventSource {
     __device__ double value(std::uint32_t i) const {
         return events.count(i) * weight[events.frame(i)];
     }
+    /// How many lie in frames before t.
+    __device__ std::uint32_t before(std::int64_t t) const { return events.lower_bound(t); }
 
     template <class Kind, int n_threads>
     __device__ void fill(const Group<n_threads>& group,
@@ -154,7 +156,11 @@ struct RowSource {
 
     __device__ std::uint32_t size() const { return n; }
     __device__ std::uint32_t frame(std::uint32_t i) const { return i; }
+    __device__ std::uint32_t count(std::uint32_t i) const { return row[i]; }
     __device__ double value(std::uint32_t i) const { return row[i] * weight[i]; }
+    __device__ std::uint32_t before(std::int64_t t) const {
+        return t < n ? static_cast<std::uint32_t>(t) : n;
+    }
 
     template <class Kind, int n_threads>
     __device__ void fill(const Group<n_threads>& group,

@@ -3,6 +3,7 @@
 
 #include "kernels/device_events.hpp"
 #include "kernels/multitau_core.hpp"
+#include "kernels/multitau_group.cuh"
 #include "kernels/series_record.hpp"
 #include "kernels/staging.hpp"
 
@@ -19,7 +20,7 @@ namespace core = multitau_core;
 namespace {
 
 constexpr unsigned block_size = 256;
-constexpr unsigned per_thread = 8;
+constexpr unsigned per_thread = 16;
 
 // ------------------------------------------------------------------------------- events
 
@@ -136,40 +137,67 @@ struct Selection {
     }
 };
 
-/// Tallies of every record, and leader[i] = 1 where a new word begins.
+/// Adds the values of a warp's lanes to sums[place]. Lane 0 adds up while the place stays the same:
+/// sorted records have few places. All lanes call it.
+__device__ void add_by_place(bool adds,
+                             std::uint32_t place,
+                             std::uint32_t value,
+                             std::uint64_t* sums,
+                             RunningSum& of_lane_0) {
+    unsigned left = __ballot_sync(all_lanes, adds);
+    while (left != 0) {
+        const std::uint32_t common =
+            __shfl_sync(all_lanes, place, __ffs(static_cast<int>(left)) - 1);
+        const bool mine = adds && place == common;
+        const std::uint64_t sum = warp_sum(mine ? std::uint64_t{value} : 0);
+        if (threadIdx.x % warp_lanes == 0) of_lane_0.add(sums + common, sum);
+        left &= ~__ballot_sync(all_lanes, mine);
+    }
+}
+
+/// Tallies of every record, and leader[i] = 1 where a new word begins. A warp takes neighbouring
+/// records, so that few atomics meet.
 __global__ void mark_records(Selection records,
                              SeriesTallies tallies,
                              const std::uint32_t* static_bin,
                              std::uint64_t* totals,
                              std::uint32_t* leader) {
-    const std::size_t first = thread_index() * per_thread;
+    const std::size_t first = thread_index() / warp_lanes * warp_lanes * per_thread;
+    const unsigned lane = threadIdx.x % warp_lanes;
     RunningSum total, segment;
-    std::uint64_t duplicates = 0, used = 0;
-    for (std::size_t at = first; at < first + per_thread && at < records.n; ++at) {
-        const auto i = static_cast<std::uint32_t>(at);
-        duplicates += i > 0 && records.keys[i] == records.keys[i - 1];
-        const std::int64_t frame = records.frame(i);
+    std::uint32_t duplicates = 0, used = 0;
+    for (unsigned k = 0; k < per_thread; ++k) {
+        const std::size_t begin = first + k * warp_lanes;
+        if (begin >= records.n) break;
+        const auto i = static_cast<std::uint32_t>(begin + lane);
+        const bool inside = i < records.n;
+        const std::int64_t frame = inside ? records.frame(i) : FrameMap::left_out;
         const bool kept = frame != FrameMap::left_out;
-        leader[i] = kept && !records.joins_previous(i, frame);
-        if (!kept) continue;
-        ++used;
-        const auto slot = static_cast<std::uint32_t>(records.keys[i] >> 32);
-        total.add(totals + slot, records.counts[i]);
-        if (tallies.n_segments == 0) continue;
-        const auto k =
-            static_cast<std::uint32_t>(frame) / static_cast<std::uint32_t>(tallies.segment_frames);
-        if (k < static_cast<std::uint32_t>(tallies.n_segments)) {
-            segment.add(tallies.segments +
-                            std::size_t{static_bin[slot]} *
-                                static_cast<std::size_t>(tallies.n_segments) +
-                            static_cast<std::size_t>(k),
-                        records.counts[i]);
+        if (inside) {
+            duplicates += i > 0 && records.keys[i] == records.keys[i - 1];
+            leader[i] = kept && !records.joins_previous(i, frame);
         }
+        used += kept;
+        const std::uint32_t slot =
+            kept ? static_cast<std::uint32_t>(records.keys[i] >> 32) : std::uint32_t{0};
+        const std::uint32_t count = kept ? records.counts[i] : 0;
+        add_by_place(kept, slot, count, totals, total);
+        if (tallies.n_segments == 0) continue;
+        const auto n_segments = static_cast<std::uint32_t>(tallies.n_segments);
+        const std::uint32_t part = kept ? static_cast<std::uint32_t>(frame) /
+                                              static_cast<std::uint32_t>(tallies.segment_frames)
+                                        : n_segments;
+        const bool counts = part < n_segments;
+        const std::uint32_t place = counts ? static_bin[slot] * n_segments + part : 0;
+        add_by_place(counts, place, count, tallies.segments, segment);
     }
+    duplicates = warp_sum(duplicates);
+    used = warp_sum(used);
+    if (lane != 0) return;
     total.flush();
     segment.flush();
-    if (duplicates != 0) add_atomic(tallies.duplicates, duplicates);
-    if (used != 0) add_atomic(tallies.events_used, used);
+    if (duplicates != 0) add_atomic(tallies.duplicates, std::uint64_t{duplicates});
+    if (used != 0) add_atomic(tallies.events_used, std::uint64_t{used});
 }
 
 /// Adds every kept record to its word. Sums that pass 32 bits spoil the words of their pixel alone,
@@ -236,30 +264,36 @@ __global__ void tally_rows(const std::uint32_t* rows,
     const std::size_t slot = thread_index() / warp_lanes;
     if (slot >= n_slots || excluded[slot] != 0) return;
     const std::uint32_t* row = rows + slot * static_cast<std::size_t>(n_frames);
+    const int lane = static_cast<int>(threadIdx.x) % warp_lanes;
+    const auto sum_of = [&](std::int64_t begin, std::int64_t end) {
+        std::uint64_t sum = 0;
+        for (std::int64_t t = begin + lane; t < end; t += warp_lanes)
+            sum += row[t];
+        return warp_sum(sum);
+    };
     std::uint64_t total = 0;
-    RunningSum segment;
-    for (std::int64_t t = threadIdx.x % warp_lanes; t < n_frames; t += warp_lanes) {
-        total += row[t];
-        if (tallies.n_segments == 0) continue;
-        const auto k =
-            static_cast<std::uint32_t>(t) / static_cast<std::uint32_t>(tallies.segment_frames);
-        if (k < static_cast<std::uint32_t>(tallies.n_segments)) {
-            segment.add(tallies.segments +
-                            std::size_t{static_bin[slot]} *
-                                static_cast<std::size_t>(tallies.n_segments) +
-                            static_cast<std::size_t>(k),
-                        row[t]);
-        }
+    for (int k = 0; k < tallies.n_segments; ++k) {
+        const std::uint64_t sum =
+            sum_of(k * tallies.segment_frames, (k + 1) * tallies.segment_frames);
+        total += sum;
+        if (lane != 0 || sum == 0) continue;
+        add_atomic(tallies.segments +
+                       std::size_t{static_bin[slot]} *
+                           static_cast<std::size_t>(tallies.n_segments) +
+                       static_cast<std::size_t>(k),
+                   sum);
     }
-    segment.flush();
-    if (total != 0) add_atomic(totals + slot, total);
+    total += sum_of(tallies.n_segments * tallies.segment_frames, n_frames);
+    if (lane == 0) totals[slot] = total;
 }
 
 }  // namespace
 
 // ------------------------------------------------------------------------------- host side
 
-Staging::Staging(std::size_t bytes, const Stream& stream) : bytes_(bytes) {
+Staging::Staging(std::size_t bytes, const PixelSeries& series, const Stream& stream)
+    : bytes_(bytes) {
+    if (series.on_device() != nullptr) return;  // locking pages takes a third of a ms per MiB
     for (int i = 0; i < n_buffers; ++i) {
         buffers_.push_back(
             {PinnedArray<unsigned char>(bytes), DeviceArray<unsigned char>(bytes), Event()});

@@ -50,7 +50,8 @@ struct SeriesTallies {
 class Staging {
   public:
     static constexpr int n_buffers = 3;
-    Staging(std::size_t bytes, const Stream& stream);
+    /// None for events that are on the device already.
+    Staging(std::size_t bytes, const PixelSeries& series, const Stream& stream);
 
     struct Buffer {
         PinnedArray<unsigned char> host;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// --decode gpu: the same result, or the CPU decodes and says why.
+// --decode: the same result, or the CPU decodes and, where a GPU was asked for, says why.
 #include "kernels/device.hpp"
 
 #include <gtest/gtest.h>
@@ -34,6 +34,7 @@ class Decode : public ::testing::Test {
 
 TEST_F(Decode, OnTheCpuItIsTheSameRun) {
     const auto expected = datasets({"--device", "cpu", "-nf", "1"});
+    EXPECT_EQ(log.find("decoded"), std::string::npos) << log;
     expect_same(datasets({"--device", "cpu", "-nf", "1", "--decode", "gpu"}), expected);
     EXPECT_NE(log.find("decoded by the CPU (the run is on the CPU)"), std::string::npos) << log;
     small.expect_refused(ExitCode::usage, {"--decode", "device"}, {"--decode", "device"});
@@ -51,12 +52,14 @@ TEST_F(Decode, OnAGpuItIsTheSameResult) {
                                      Arguments{"-nf", "1", "--mask-hot", "-np", "3"},
                                      Arguments{"-b", "13", "-e", "390", "-f", "2", "-a", "3"}}) {
         Arguments on_gpu = options;
-        on_gpu.insert(on_gpu.end(), {"--device", "gpu:0"});
+        on_gpu.insert(on_gpu.end(), {"--device", "gpu:0", "--decode", "cpu"});
         const auto expected = datasets(on_gpu);
-        on_gpu.insert(on_gpu.end(), {"--decode", "gpu"});
-        SCOPED_TRACE(options.back());
-        expect_same(datasets(on_gpu), expected);
-        EXPECT_EQ(log.find("decoded by the CPU"), std::string::npos) << log;
+        for (const char* decode : {"auto", "gpu"}) {
+            on_gpu.back() = decode;
+            SCOPED_TRACE(options.back() + ", " + decode);
+            expect_same(datasets(on_gpu), expected);
+            EXPECT_EQ(log.find("decoded by the CPU"), std::string::npos) << log;
+        }
     }
 }
 
@@ -68,7 +71,7 @@ TEST_F(Decode, ABadIndexIsTheSameError) {
     small.expect_refused(ExitCode::data,
                          {"record 100", "5000", "outside the detector"},
                          {"--device", "gpu:0", "--decode", "gpu"});
-    const auto expected = datasets({"--device", "gpu:0", "--drop-bad-index"});
+    const auto expected = datasets({"--device", "gpu:0", "--drop-bad-index", "--decode", "cpu"});
     expect_same(datasets({"--device", "gpu:0", "--drop-bad-index", "--decode", "gpu"}), expected);
 }
 

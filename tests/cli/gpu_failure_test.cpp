@@ -66,7 +66,7 @@ void expect_same(const RunResult& a, const RunResult& b) {
 TEST_F(GpuFailure, TheCpuGoesOnWithTheSameResult) {
     for (const bool errors : {false, true}) {
         for (const bool hot : {false, true}) {
-            for (const char* decode : {"cpu", "gpu"}) {
+            for (const char* decode : {"auto", "cpu", "gpu"}) {
                 RunConfig c = config();
                 c.normalize_frame = false;
                 c.errors = errors;
@@ -84,7 +84,7 @@ TEST_F(GpuFailure, TheCpuGoesOnWithTheSameResult) {
 }
 
 TEST_F(GpuFailure, AGpuAskedForByNameEndsTheRun) {
-    for (const char* decode : {"cpu", "gpu"}) {
+    for (const char* decode : {"auto", "cpu", "gpu"}) {
         RunConfig c = config();
         c.decode = decode;
         EXPECT_THROW(run(c, "gpu:" + std::to_string(no_gpu)), DeviceError);

@@ -12,6 +12,7 @@
 #include <future>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -133,6 +134,34 @@ TEST_F(DeviceChoiceTest, AutoGoesOnOnTheCpuAfterAFailureInTheRun) {
     EXPECT_FALSE(choice.on_gpu());
     ASSERT_EQ(Log::warnings().size(), 1U);
     EXPECT_THAT(Log::warnings()[0], HasSubstr("too little memory; the correlation goes on"));
+}
+
+TEST_F(DeviceChoiceTest, WhatWasOpenedIsClosed) {
+    std::vector<int> closed;
+    const auto close = [&](int index) { closed.push_back(index); };
+    {
+        DeviceChoice choice(
+            "gpu:0", 1, one_gpu, [](int) {}, close);
+        choice.wait();
+        choice.close();
+    }
+    EXPECT_EQ(closed, std::vector<int>{0});
+}
+
+TEST_F(DeviceChoiceTest, WhatIsNotOpenIsNotClosed) {
+    std::atomic<int> closed{0};
+    const auto close = [&](int) { ++closed; };
+    {
+        DeviceChoice cpu("cpu", 1, one_gpu, broken, close);
+        cpu.close();
+        DeviceChoice failed("auto", 1, one_gpu, broken, close);
+        failed.wait();
+        failed.close();
+        DeviceChoice never_used(
+            "gpu:0", 1, one_gpu, [](int) {}, close);
+        never_used.close();
+    }
+    EXPECT_EQ(closed, 0);
 }
 
 }  // namespace

@@ -315,7 +315,7 @@ RunConfig any_config(std::mt19937& random) {
     c.frame_time_s = maybe() ? 0 : real(random);
     c.type = static_cast<AnalysisType>(random() % 3);
     c.engine = static_cast<EngineChoice>(random() % 3);
-    c.decode = maybe() ? "cpu" : "gpu";
+    c.decode = maybe() ? "auto" : maybe() ? "cpu" : "gpu";
     c.smooth = maybe() ? "sqmap" : "dqmap";
     c.partial = maybe() ? "slices" : "cumulative";
     c.monitor = maybe() ? "" : "beam.h5:/i0";

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "empty_windows.hpp"
 #include "series_fixture.hpp"
 #include "twins.hpp"
 
@@ -320,6 +321,11 @@ TEST_F(MultitauGpu, WeightsEqualTheCpu) {
 }
 
 // A monitor leaves out frames that do have photons, and its weights are not those of the photons.
+TEST_F(MultitauGpu, WeightedWindowsWithoutPhotonsAreExactlyZero) {
+    expect_empty_windows_are_zero(
+        [](const auto& series, const auto& request) { return gpu::multitau(series, request); });
+}
+
 TEST_F(MultitauGpu, WeightsOfAMonitorEqualTheCpu) {
     for (const double mean : {0.03, 2.0}) {
         reference::Run run = poisson_run(251, 9, mean, 53, 3);

@@ -6,6 +6,7 @@
 #include "host/readers/corrected.hpp"
 #include "host/readers/imm.hpp"
 #include "host/twotime_run.hpp"
+#include "kernels/device_events.hpp"
 #include "kernels/lag_ladder.hpp"
 
 #include <fmt/format.h>
@@ -65,9 +66,11 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
     const SourceInfo& source = setup.result.source;
     if (source.sparse) {
         // 4 bytes of every 8-byte record and the indices of its piece; masked pixels and frames
-        // only make it less.
+        // only make it less. Words that go to a GPU pass through. Should it turn out that they
+        // cannot, reading meets the limit and starts again in passes.
+        const bool passes_through = config.decode != "cpu" && setup.why_the_cpu_decodes().empty();
         return {config.engine == EngineChoice::dense ? "dense" : "sparse",
-                1.03 * static_cast<double>(source.n_bytes) / 2,
+                passes_through ? 0.0 : 1.03 * static_cast<double>(source.n_bytes) / 2,
                 static_cast<double>(source.n_bytes) / 8};
     }
     const DenseProbe probe = probe_dense(setup.read, setup.partition, setup.frames);
@@ -144,6 +147,17 @@ std::string frames_text(double bytes, double frames) {
     return fmt::format(" ({} of it for {:.0f} frames)", gib_text(bytes), frames);
 }
 
+/// Packed records, sort keys and values twice over; batches of tiles keep it within the device.
+/// Events that are there already lie there twice while they are sorted, then once beside two
+/// batches.
+double device_bytes(const Estimate& estimate, const RunSetup& setup) {
+    if (estimate.series_bytes > 0) return 6 * estimate.series_bytes;
+    constexpr double two_batches = 2.0 * (1 << 26);
+    const std::uint64_t words = setup.result.source.n_words;
+    const auto sorted = static_cast<double>(gpu::device_events_bytes(words));
+    return std::max(sorted, sorted / 2 + 24 * std::min(static_cast<double>(words), two_batches));
+}
+
 }  // namespace
 
 void plan_memory(const RunConfig& config, RunSetup& setup) {
@@ -188,10 +202,8 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
     setup.plan.host_memory_bytes =
         static_cast<std::uint64_t>(fixed + in_frames + unfolded + tile_bytes * in_pass);
     if (config.dry_run && setup.device->on_gpu()) {
-        // Packed records, sort keys and values twice over; batches of tiles keep it within the
-        // device.
         setup.plan.device_memory_bytes = static_cast<std::uint64_t>(
-            std::min(6 * estimate.series_bytes,
+            std::min(device_bytes(estimate, setup),
                      0.9 * static_cast<double>(setup.device->device().memory_bytes)));
     }
 }

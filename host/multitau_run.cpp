@@ -43,7 +43,6 @@ class MultitauRun {
 
   private:
     ReadResult read_tiles(std::int64_t first, std::int64_t end, bool keep);
-    std::string why_the_cpu_decodes() const;
     std::optional<ReadResult> read_onto_gpu(ReadOptions options, const SeriesRange& range);
     void let_cpu_decode(const std::string& reason);
     void start_again();
@@ -105,19 +104,6 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     if (!read) read = read_series(options, setup_.partition, range);
     read_s_ += since(start);
     return std::move(*read);
-}
-
-/// Empty if words may go to a GPU, as far as it is known before the file is read.
-std::string MultitauRun::why_the_cpu_decodes() const {
-    if (result_.source.n_words == 0) {
-        return result_.config.follow ? "--follow" : "format " + result_.source.format;
-    }
-    if (result_.config.type != AnalysisType::multitau) {
-        return "-t " + to_string(result_.config.type) + " needs the events on the host";
-    }
-    if (setup_.ranges > 1) return fmt::format("{} passes within --memory", setup_.ranges);
-    if (!setup_.device->on_gpu()) return "the run is on the CPU";
-    return setup_.device->device().indices.size() > 1 ? "the run is on several GPUs" : "";
 }
 
 void MultitauRun::let_cpu_decode(const std::string& reason) {
@@ -477,7 +463,7 @@ void MultitauRun::start_again() {
 void MultitauRun::run() {
     StageClock clock(result_.stage_s);
     if (result_.config.decode != "cpu") {
-        const std::string reason = why_the_cpu_decodes();
+        const std::string reason = setup_.why_the_cpu_decodes();
         decodes_on_gpu_ = reason.empty();
         if (!reason.empty() && result_.config.decode == "gpu") let_cpu_decode(reason);
     }

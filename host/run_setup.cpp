@@ -13,6 +13,7 @@
 #include "host/stop.hpp"
 #include "host/text.hpp"
 #include "host/twotime_run.hpp"
+#include "kernels/device_events.hpp"
 #include "kernels/lag_ladder.hpp"
 
 #include <fmt/format.h>
@@ -341,6 +342,26 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
     fill_plan(config, setup);
     clock.lap("start");
     return setup;
+}
+
+std::string RunSetup::why_the_cpu_decodes() {
+    constexpr double device_part = 0.8;  // of its memory; the rest is for the correlation
+    const RunConfig& config = result.config;
+    const std::uint64_t n_words = result.source.n_words;
+    if (n_words == 0) return config.follow ? "--follow" : "format " + result.source.format;
+    if (config.type != AnalysisType::multitau) {
+        return "-t " + to_string(config.type) + " needs the events on the host";
+    }
+    if (ranges > 1) return fmt::format("{} passes within --memory", ranges);
+    if (!device->on_gpu()) return "the run is on the CPU";
+    if (device->device().indices.size() > 1) return "the run is on several GPUs";
+    const auto needed = static_cast<double>(gpu::device_events_bytes(n_words));
+    const auto has = static_cast<double>(device->device().memory_bytes);
+    if (needed > device_part * has) {
+        return fmt::format(
+            "its events take {} of a GPU, which has {}", gib_text(needed), gib_text(has));
+    }
+    return "";
 }
 
 std::int64_t frames_in_file(const RunConfig& config, const SourceInfo& source, std::int64_t last) {

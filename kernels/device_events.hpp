@@ -95,7 +95,9 @@ class DeviceEvents {
 };
 
 /// Bytes of device memory that `capacity` words take while they are sorted.
-std::uint64_t device_events_bytes(std::size_t capacity);
+constexpr std::uint64_t device_events_bytes(std::uint64_t capacity) {
+    return 2 * sizeof(std::uint64_t) * capacity;
+}
 
 }  // namespace gpu
 }  // namespace xpcs

@@ -493,8 +493,4 @@ std::vector<std::uint64_t> DeviceEvents::photons_on(const std::vector<std::uint8
     return host;
 }
 
-std::uint64_t device_events_bytes(std::size_t capacity) {
-    return 2 * sizeof(std::uint64_t) * std::uint64_t{capacity};
-}
-
 }  // namespace xpcs::gpu

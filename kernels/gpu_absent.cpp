@@ -100,8 +100,4 @@ std::vector<std::uint64_t> DeviceEvents::photons_on(const std::vector<std::uint8
 EventsView DeviceEvents::view() const {
     return {};
 }
-std::uint64_t device_events_bytes(std::size_t) {
-    return 0;
-}
-
 }  // namespace xpcs::gpu

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A GPU that is found, opens, and then fails at its first work. Here it is one that does not exist.
 #include "host/correlate.hpp"
+#include "host/memory_plan.hpp"
 #include "host/multitau_run.hpp"
 #include "host/run_setup.hpp"
 
@@ -89,6 +90,41 @@ TEST_F(GpuFailure, AGpuAskedForByNameEndsTheRun) {
         c.decode = decode;
         EXPECT_THROW(run(c, "gpu:" + std::to_string(no_gpu)), DeviceError);
     }
+}
+
+/// More events than --memory holds: planned for one pass through the GPU; where that fails the CPU
+/// takes as many as it needs.
+TEST_F(GpuFailure, WhatPassesThroughAGpuTakesNoMemoryOfTheHost) {
+    small.write_events(poisson_events(150'000, 2048, 0.02, 3));
+    RunConfig c = config();
+    c.normalize_frame = false;
+    const RunResult expected = run(c, "cpu");
+    c.memory_gib = 0.08;
+    const auto passes = [&](const char* decode, std::uint64_t gpu_bytes) {
+        RunConfig planned = c;
+        planned.decode = decode;
+        RunSetup setup = prepare_run(planned, small.raw);
+        const auto look = [=] {
+            GpuProbe found = one_gpu();
+            found.gpus[0].total_bytes = gpu_bytes;
+            return found;
+        };
+        setup.device.emplace("auto", 2, look, [](int) {});
+        setup.ranges = 1;
+        plan_memory(planned, setup);
+        return setup.ranges;
+    };
+    EXPECT_EQ(passes("auto", std::uint64_t{40} << 30), 1);
+    EXPECT_GT(passes("cpu", std::uint64_t{40} << 30), 1);
+    EXPECT_GT(passes("auto", std::uint64_t{64} << 20), 1);  // too small a GPU
+
+    RunSetup setup = prepare_run(c, small.raw);
+    setup.device.emplace("auto", 2, one_gpu, [](int) {});
+    setup.ranges = 1;
+    plan_memory(c, setup);
+    run_multitau(setup, nullptr);
+    EXPECT_GT(setup.ranges, 1);
+    expect_same(setup.result, expected);
 }
 
 }  // namespace

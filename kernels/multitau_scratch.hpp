@@ -55,8 +55,8 @@ struct PixelScratch {
     RawVector<std::uint64_t> wide_blocks;
     BlockRow<double> real_blocks;
     BlockRow<std::int16_t> columns;  ///< of a group of pixels
-    LaneSums lanes;
-    WeightedLaneSums weighted_lanes;
+    LaneSums lanes{};
+    WeightedLaneSums weighted_lanes{};
     RawVector<std::uint32_t> first, second;  ///< collected pairs of events
     std::uint64_t slot_sums[(LagLadder::max_levels + 2) * slots_per_level]{};
     double slot_sums_real[(LagLadder::max_levels + 2) * slots_per_level]{};

@@ -18,11 +18,13 @@ namespace xpcs {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::int64_t span_blocks = 2048;
+constexpr std::int64_t most_span_blocks = 2048;
+constexpr std::int64_t fewest_span_blocks = 64;
 constexpr std::size_t pixels_per_task = 256;
 
 /// The events of a bin at the present level.
 struct LevelEvents {
+    std::int64_t span = most_span_blocks;   ///< blocks that are worked off together
     BinEvents events;                       ///< frame = block
     std::vector<std::uint64_t> end;         ///< [n_pixels] merging leaves gaps behind each pixel
     std::vector<std::uint64_t> sum;         ///< [n_blocks] photons
@@ -39,15 +41,21 @@ void for_pixels(std::size_t n, const Work& work) {
         });
 }
 
-/// Where each span begins in each pixel.
+std::size_t n_spans(const LevelEvents& at, std::int64_t n_blocks) {
+    return static_cast<std::size_t>((n_blocks + at.span - 1) / at.span);
+}
+
+/// Short enough that every thread has some, and where each begins in each pixel.
 void find_spans(LevelEvents& at, std::int64_t n_blocks) {
+    const std::int64_t wanted = 4 * oneapi::tbb::this_task_arena::max_concurrency();
+    at.span = std::clamp((n_blocks + wanted - 1) / wanted, fewest_span_blocks, most_span_blocks);
     const std::size_t n = at.events.slot.size();
-    const auto spans = static_cast<std::size_t>((n_blocks + span_blocks - 1) / span_blocks);
+    const std::size_t spans = n_spans(at, n_blocks);
     at.span_begin.resize((spans + 1) * n);
     for_pixels(n, [&](std::size_t p) {
         std::uint64_t i = at.events.begin[p];
         for (std::size_t s = 0; s <= spans; ++s) {
-            const auto first = static_cast<std::int64_t>(s) * span_blocks;
+            const auto first = static_cast<std::int64_t>(s) * at.span;
             while (i < at.end[p] && std::int64_t{at.events.frame[i]} < first)
                 ++i;
             at.span_begin[s * n + p] = i;
@@ -63,10 +71,11 @@ void correlate_span(const LevelEvents& at,
     const std::size_t n = at.events.slot.size();
     const auto low = static_cast<std::uint32_t>(level.channels.front());
     const auto high = static_cast<std::uint32_t>(level.channels.back());
-    sums.assign(level.channels.size() * static_cast<std::size_t>(span_blocks), 0.0);
+    const auto length = static_cast<std::size_t>(at.span);
+    sums.assign(level.channels.size() * length, 0.0);
     const std::uint32_t* block = at.events.frame.data();
     const std::uint32_t* count = at.events.count.data();
-    const auto first = static_cast<std::uint32_t>(static_cast<std::int64_t>(span) * span_blocks);
+    const auto first = static_cast<std::uint32_t>(static_cast<std::int64_t>(span) * at.span);
     for (std::size_t p = 0; p < n; ++p) {
         for (std::uint64_t i = at.span_begin[span * n + p]; i < at.span_begin[(span + 1) * n + p];
              ++i) {
@@ -75,31 +84,33 @@ void correlate_span(const LevelEvents& at,
                 const std::uint32_t apart = block[j] - block[i];
                 if (apart > high) break;
                 if (apart < low) continue;
-                out[std::size_t{apart - low} * static_cast<std::size_t>(span_blocks)] +=
+                out[std::size_t{apart - low} * length] +=
                     static_cast<double>(count[i]) * static_cast<double>(count[j]);
             }
         }
     }
 }
 
+/// NaN where there is none.
 void normalise_span(const LevelEvents& at,
                     const BandLevel& level,
                     std::size_t span,
                     const std::vector<double>& sums,
                     std::vector<float>& c2) {
     const auto n_pixels = static_cast<double>(at.events.slot.size());
-    const auto first = static_cast<std::int64_t>(span) * span_blocks;
+    const auto first = static_cast<std::int64_t>(span) * at.span;
+    const std::int64_t last = std::min(first + at.span, level.n_blocks);
     for (std::size_t k = 0; k < level.channels.size(); ++k) {
         const std::int64_t ch = level.channels[k];
-        const std::int64_t end = std::min(first + span_blocks, level.n_blocks - ch);
-        for (std::int64_t j = first; j < end; ++j) {
+        float* out = c2.data() + k * static_cast<std::size_t>(level.n_blocks);
+        const double* products = sums.data() + k * static_cast<std::size_t>(at.span);
+        for (std::int64_t j = first; j < last; ++j) {
+            const bool inside = j + ch < level.n_blocks;
             const auto a = static_cast<double>(at.sum[static_cast<std::size_t>(j)]);
-            const auto b = static_cast<double>(at.sum[static_cast<std::size_t>(j + ch)]);
-            if (a == 0 || b == 0) continue;
-            const double product = sums[k * static_cast<std::size_t>(span_blocks) +
-                                        static_cast<std::size_t>(j - first)];
-            c2[k * static_cast<std::size_t>(level.n_blocks) + static_cast<std::size_t>(j)] =
-                static_cast<float>(n_pixels * product / a / b);
+            const auto b =
+                inside ? static_cast<double>(at.sum[static_cast<std::size_t>(j + ch)]) : 0.0;
+            out[j] = a == 0 || b == 0 ? std::numeric_limits<float>::quiet_NaN()
+                                      : static_cast<float>(n_pixels * products[j - first] / a / b);
         }
     }
 }
@@ -131,8 +142,15 @@ void merge_blocks(LevelEvents& at, std::int64_t n_blocks) {
     at.sum.resize(static_cast<std::size_t>(half));
 }
 
+/// Every channel by a thread.
 void add_means(const BandLevel& level, const std::vector<float>& c2, BandBin& out) {
-    for (std::size_t k = 0; k < level.channels.size(); ++k) {
+    const std::size_t first = out.lag.size();
+    for (const std::int32_t channel : level.channels)
+        out.lag.push_back(std::int64_t{channel} << level.level);
+    out.n_values.resize(out.lag.size());
+    out.g2.resize(out.lag.size());
+    out.g2_err.resize(out.lag.size());
+    oneapi::tbb::parallel_for(std::size_t{0}, level.channels.size(), [&](std::size_t k) {
         const float* values = c2.data() + k * static_cast<std::size_t>(level.n_blocks);
         double sum = 0, square = 0;
         std::int64_t n = 0;
@@ -146,19 +164,16 @@ void add_means(const BandLevel& level, const std::vector<float>& c2, BandBin& ou
             if (!std::isnan(values[j])) square += (values[j] - mean) * (values[j] - mean);
         }
         const auto count = static_cast<double>(n);
-        out.lag.push_back(std::int64_t{level.channels[k]} << level.level);
-        out.n_values.push_back(n);
-        out.g2.push_back(mean);
-        out.g2_err.push_back(n > 1 ? std::sqrt(square / (count - 1) / count) : nan);
-    }
+        out.n_values[first + k] = n;
+        out.g2[first + k] = mean;
+        out.g2_err[first + k] = n > 1 ? std::sqrt(square / (count - 1) / count) : nan;
+    });
 }
 
 void run_level(const LevelEvents& at, const BandLevel& level, std::vector<float>& c2) {
-    c2.assign(level.channels.size() * static_cast<std::size_t>(level.n_blocks),
-              std::numeric_limits<float>::quiet_NaN());
-    const auto spans = static_cast<std::size_t>((level.n_blocks + span_blocks - 1) / span_blocks);
+    c2.resize(level.channels.size() * static_cast<std::size_t>(level.n_blocks));
     oneapi::tbb::enumerable_thread_specific<std::vector<double>> sums;
-    oneapi::tbb::parallel_for(std::size_t{0}, spans, [&](std::size_t span) {
+    oneapi::tbb::parallel_for(std::size_t{0}, n_spans(at, level.n_blocks), [&](std::size_t span) {
         correlate_span(at, level, span, sums.local());
         normalise_span(at, level, span, sums.local(), c2);
     });
@@ -202,8 +217,8 @@ twotime_multitau(const PixelSeries& series, std::uint32_t dynamic_bin, const Ban
             if (level.level > 0) merge_blocks(at, request.frames.n_frames >> (level.level - 1));
             find_spans(at, level.n_blocks);
             run_level(at, level, c2);
+            add_means(level, c2, out);
         });
-        add_means(level, c2, out);
         if (request.level) request.level(level, c2);
         if (request.progress) {
             request.progress(1.0 - static_cast<double>(level.n_blocks) / 2 /
@@ -219,7 +234,7 @@ double band_bytes(double events, std::int64_t n_frames, int depth, int threads) 
     const auto T = static_cast<double>(n_frames);
     const double channels = std::pow(2.0, depth);
     return 16 * events + (4 * channels + 16) * T +
-           channels * static_cast<double>(span_blocks) * 8 * threads;
+           channels * static_cast<double>(most_span_blocks) * 8 * threads;
 }
 
 }  // namespace xpcs

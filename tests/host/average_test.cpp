@@ -26,7 +26,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using xpcs::testing::TempDir;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t n_lags = 30, n_bins = 3;
 
 /// Relaxing curves with noise of the size of their errors.
@@ -139,8 +139,8 @@ TEST(Repeats, BinsAndFilesOfNaNDoNotSpread) {
     auto repeats = good(6);
     for (auto& one : repeats)
         for (std::size_t lag = 0; lag < n_lags; ++lag)
-            one.g2[lag * n_bins + 1] = one.err[lag * n_bins + 1] = nan;
-    repeats[3].g2.assign(n_lags * n_bins, nan);
+            one.g2[lag * n_bins + 1] = one.err[lag * n_bins + 1] = not_a_number;
+    repeats[3].g2.assign(n_lags * n_bins, not_a_number);
     const RepeatJudgement judgement = judge_repeats(repeats, n_bins, {});
     EXPECT_THAT(dropped(judgement), ElementsAre(3));
     EXPECT_EQ(judgement.verdicts[3].reason, "no values of g2");
@@ -155,8 +155,8 @@ TEST(Repeats, EqualOnesHaveNoScaleAndAreKept) {
 
 TEST(Repeats, MedianOfEvenAndOddNumbers) {
     EXPECT_EQ(median_of({3, 1, 2}), 2);
-    EXPECT_EQ(median_of({4, 1, 2, nan, 3}), 2.5);
-    EXPECT_TRUE(std::isnan(median_of({nan})));
+    EXPECT_EQ(median_of({4, 1, 2, not_a_number, 3}), 2.5);
+    EXPECT_TRUE(std::isnan(median_of({not_a_number})));
 }
 
 // --- whole files -------------------------------------------------------------------------------
@@ -328,8 +328,8 @@ TEST_F(Averages, NaNBinsAreTheMeanOfTheOthers) {
     for (int k = 1; k <= 4; ++k) {
         add(k, [k](RunResult& r) {
             for (std::size_t i = 0; i < r.one_time.g2.size(); i += 3) {
-                r.one_time.g2[i] = nan;  // bin 1 never has a value
-                if (k == 2) r.one_time.g2[i + 1] = nan;
+                r.one_time.g2[i] = not_a_number;  // bin 1 never has a value
+                if (k == 2) r.one_time.g2[i + 1] = not_a_number;
             }
         });
     }

@@ -14,10 +14,10 @@
 namespace {
 
 using namespace xpcs;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
-class Commands : public testing::Test {
+class Commands : public ::testing::Test {
   protected:
     void SetUp() override {
         Log::configure(LogLevel::info, false);
@@ -54,18 +54,18 @@ TEST_F(Commands, FirstArgumentNamesTheCommandOrIsAnOptionOfTheFirst) {
 }
 
 TEST_F(Commands, HelpAndVersion) {
-    testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStdout();
     EXPECT_EQ(call({"--help"}), 0);
-    EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("make-qmap   second"));
-    testing::internal::CaptureStdout();
+    EXPECT_THAT(::testing::internal::GetCapturedStdout(), HasSubstr("make-qmap   second"));
+    ::testing::internal::CaptureStdout();
     EXPECT_EQ(call({"--version"}), 0);
-    const std::string version = testing::internal::GetCapturedStdout();
+    const std::string version = ::testing::internal::GetCapturedStdout();
     for (const char* part : {"xpcs-corr ", "commit ", "CUDA ", "HDF5 1."}) {
         EXPECT_THAT(version, HasSubstr(part));
     }
-    testing::internal::CaptureStderr();
+    ::testing::internal::CaptureStderr();
     EXPECT_EQ(call({}), 64);
-    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("Usage:"));
+    EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("Usage:"));
     EXPECT_TRUE(called_.empty());
 }
 

@@ -12,14 +12,14 @@
 namespace {
 
 using namespace xpcs;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
-class ConfigFile : public testing::Test {
+class ConfigFile : public ::testing::Test {
   protected:
     void SetUp() override {
-        directory_ = std::filesystem::path(testing::TempDir()) /
-                     testing::UnitTest::GetInstance()->current_test_info()->name();
+        directory_ = std::filesystem::path(::testing::TempDir()) /
+                     ::testing::UnitTest::GetInstance()->current_test_info()->name();
         std::filesystem::create_directories(directory_);
     }
     void TearDown() override { std::filesystem::remove_all(directory_); }

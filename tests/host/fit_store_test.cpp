@@ -26,16 +26,16 @@ using ::testing::internal::GetCapturedStdout;
 using xpcs::testing::error_of;
 using xpcs::testing::TempDir;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
 
-struct Curve {
+struct StoredCurve {
     std::vector<double> t, g2, err;
 };
 
-Curve curve(const std::vector<double>& parameters, double noise, unsigned seed) {
+StoredCurve curve(const std::vector<double>& parameters, double noise, unsigned seed) {
     std::mt19937_64 engine(seed);
     std::normal_distribution<double> normal;
-    Curve out;
+    StoredCurve out;
     for (int i = 0; i < 60; ++i) {
         out.t.push_back(1e-5 * std::pow(10.0, i / 10.0));
         out.g2.push_back(double_model(out.t.back(), parameters) + noise * normal(engine));
@@ -48,7 +48,7 @@ TEST(FitDouble, RecoversTwoRelaxations) {
     const std::vector<double> truth{0.3, 3e-4, 1, 1, 2e-2, 1, 0.6};
     int outside = 0;
     for (unsigned seed = 0; seed < 20; ++seed) {
-        const Curve data = curve(truth, 0.001, seed);
+        const StoredCurve data = curve(truth, 0.001, seed);
         const FitResult fit = fit_double(data.t, data.g2, data.err);
         ASSERT_TRUE(fit.ok) << fit.reason << " seed " << seed;
         EXPECT_EQ(fit.n_free, 5);
@@ -61,7 +61,7 @@ TEST(FitDouble, RecoversTwoRelaxations) {
 }
 
 TEST(FitDouble, TheFasterRelaxationComesFirst) {
-    const Curve data = curve({0.3, 2e-2, 1, 1, 3e-4, 1, 0.4}, 1e-4, 1);
+    const StoredCurve data = curve({0.3, 2e-2, 1, 1, 3e-4, 1, 0.4}, 1e-4, 1);
     const FitResult fit = fit_double(data.t, data.g2, data.err);
     ASSERT_TRUE(fit.ok) << fit.reason;
     EXPECT_NEAR(fit.values[fit_tau] / 3e-4, 1, 0.02);
@@ -69,7 +69,7 @@ TEST(FitDouble, TheFasterRelaxationComesFirst) {
 }
 
 TEST(FitDouble, SaysThatOneRelaxationIsEnough) {
-    const Curve data = curve({0.3, 1e-3, 1, 1, 1e-2, 1, 1}, 0.002, 4);
+    const StoredCurve data = curve({0.3, 1e-3, 1, 1, 1e-2, 1, 1}, 0.002, 4);
     const FitResult fit = fit_double(data.t, data.g2, data.err);
     EXPECT_FALSE(fit.ok);
     EXPECT_THAT(fit.reason, HasSubstr("one relaxation describes it as well"));
@@ -138,7 +138,7 @@ TEST_F(StoredFits, ComeBackAsTheyWereAndTheFileStaysAResult) {
 TEST_F(StoredFits, AFailedFitIsNaNWithItsReason) {
     const std::string path = write([](RunResult& r) {
         for (std::size_t i = 1; i < r.one_time.g2.size(); i += 3)
-            r.one_time.g2[i] = nan;
+            r.one_time.g2[i] = no_value;
     });
     ASSERT_EQ(fit({path}), 0);
     const h5::File file = h5::open_file(path);

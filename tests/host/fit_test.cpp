@@ -14,7 +14,7 @@ namespace {
 
 using namespace xpcs;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 
 struct Curve {
     std::vector<double> t, g2, err;
@@ -135,9 +135,9 @@ TEST(FitSingle, ADecayBeyondTheDelaysIsNotInvented) {
 
 TEST(FitSingle, LeavesOutLagsThatAreNotNumbers) {
     Curve data = curve(0.2, 1e-3, 1, 1, 0.002, 21);
-    data.g2[0] = nan;
+    data.g2[0] = missing;
     data.g2[20] = std::numeric_limits<double>::infinity();
-    data.err[5] = nan;
+    data.err[5] = missing;
     data.err[6] = 0;
     const FitResult fit = fit_single(data.t, data.g2, data.err);
     ASSERT_TRUE(fit.ok) << fit.reason;
@@ -147,10 +147,10 @@ TEST(FitSingle, LeavesOutLagsThatAreNotNumbers) {
 
 TEST(FitSingle, TooFewOrNoPoints) {
     EXPECT_FALSE(fit_single({}, {}, {}).ok);
-    EXPECT_FALSE(fit_single({1, 2, 3}, {nan, nan, nan}, {1, 1, 1}).ok);
+    EXPECT_FALSE(fit_single({1, 2, 3}, {missing, missing, missing}, {1, 1, 1}).ok);
     const FitResult few = fit_single({1, 2, 3}, {1.2, 1.1, 1.0}, {0.1, 0.1, 0.1});
     EXPECT_FALSE(few.ok);
-    EXPECT_THAT(few.reason, testing::HasSubstr("5 needed"));
+    EXPECT_THAT(few.reason, ::testing::HasSubstr("5 needed"));
 }
 
 TEST(FitSingle, AnyOrderOfDelaysGivesTheSame) {
@@ -188,10 +188,10 @@ TEST(FitPowerLaw, RecoversDiffusion) {
 
 TEST(FitPowerLaw, FailsWithAReason) {
     EXPECT_THAT(fit_power_law({0.1, 0.2}, {1, 2}, {0.1, 0.1}).reason,
-                testing::HasSubstr("3 needed"));
+                ::testing::HasSubstr("3 needed"));
     const FitResult same = fit_power_law({0.1, 0.1, 0.1}, {1, 2, 3}, {0.1, 0.1, 0.1});
     EXPECT_FALSE(same.ok);
-    EXPECT_FALSE(fit_power_law({0.1, 0.2, -1, 0.3}, {1, nan, 1, 1}, {}).ok);
+    EXPECT_FALSE(fit_power_law({0.1, 0.2, -1, 0.3}, {1, missing, 1, 1}, {}).ok);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace {
 using testing::expect_error;
 using testing::TempDir;
 
-constexpr const char* data_path = "/entry/data/data";
+constexpr const char* frames_path = "/entry/data/data";
 
 template <class T>
 std::vector<T> pattern(std::size_t n) {
@@ -66,7 +66,7 @@ class Hdf5Dense : public ::testing::Test {
     void
     write(const std::vector<T>& values, const h5::Shape& shape, const h5::Storage& storage = {}) {
         h5::File file = h5::create_file(path);
-        h5::write<T>(file.id(), data_path, values, shape, storage);
+        h5::write<T>(file.id(), frames_path, values, shape, storage);
     }
     TempDir directory;
     std::string path = directory.file("run.h5");
@@ -123,7 +123,7 @@ TEST_F(Hdf5Dense, BigEndianSamplesAreConverted) {
     const auto values = pattern<std::uint16_t>(4 * 6 * 5);
     {
         h5::File file = h5::create_file(path);
-        const auto set = h5::create_dataset(file.id(), data_path, H5T_STD_U16BE, {4, 6, 5});
+        const auto set = h5::create_dataset(file.id(), frames_path, H5T_STD_U16BE, {4, 6, 5});
         h5::write_all(set, H5T_NATIVE_UINT16, values.data());
     }
     EXPECT_EQ(as<std::uint16_t>(read_frames(*open_hdf5_dense(path, {}))), values);
@@ -185,7 +185,7 @@ TEST_F(Hdf5Dense, OtherSampleTypesAreRefusedByName) {
 TEST_F(Hdf5Dense, NoFrames) {
     {
         h5::File file = h5::create_file(path);
-        h5::create_dataset(file.id(), data_path, H5T_STD_U16LE, {0, 3, 4});
+        h5::create_dataset(file.id(), frames_path, H5T_STD_U16LE, {0, 3, 4});
     }
     expect_error(ExitCode::data, {"(0, 3, 4)", "frames"}, [&] { open_hdf5_dense(path, {}); });
 }
@@ -205,7 +205,7 @@ TEST_F(Hdf5Dense, FilterNotAvailable) {
         // Optional, so that HDF5 creates the dataset although it cannot apply the filter.
         H5Pset_filter(storage.id(), 32017, H5Z_FLAG_OPTIONAL, 0, nullptr);
         const h5::Dataset set(H5Dcreate2(file.id(),
-                                         data_path,
+                                         frames_path,
                                          H5T_STD_U16LE,
                                          space.id(),
                                          links.id(),
@@ -213,7 +213,7 @@ TEST_F(Hdf5Dense, FilterNotAvailable) {
                                          H5P_DEFAULT));
         ASSERT_TRUE(static_cast<bool>(set));
     }
-    expect_error(ExitCode::data, {"run.h5", data_path, "32017", "SZ", "not available"}, [&] {
+    expect_error(ExitCode::data, {"run.h5", frames_path, "32017", "SZ", "not available"}, [&] {
         open_hdf5_dense(path, {});
     });
 }
@@ -249,7 +249,7 @@ TEST_F(Hdf5Dense, ReferenceRunsPlainAndBitshuffledAgree) {
     EXPECT_EQ(static_cast<std::int64_t>(lit), truth["events"].get<std::int64_t>());
     {
         const h5::File file = h5::open_file(data + "S-hdfc/S-hdfc.h5");
-        const auto set = h5::open_dataset(file.id(), data_path);
+        const auto set = h5::open_dataset(file.id(), frames_path);
         if (!h5::filters(set).front().available) GTEST_SKIP() << "no bitshuffle plug-in";
     }
     std::ifstream packed_truth_file(data + "S-hdfc/S-hdfc_truth.json");

@@ -28,7 +28,7 @@ using ::testing::internal::GetCapturedStdout;
 using xpcs::testing::made_up_result;
 using xpcs::testing::TempDir;
 
-std::string write_result(const RunResult& result) {
+std::string write_inspected(const RunResult& result) {
     ResultFile file(result.config, "run", result.metadata.file);
     file.write(result);
     return file.commit();
@@ -138,7 +138,7 @@ TEST(Inspect, Metadata) {
 
 TEST(Inspect, Result) {
     const TempDir dir;
-    const std::string path = write_result(made_up_result(dir));
+    const std::string path = write_inspected(made_up_result(dir));
     InspectOptions options;
     options.require_result = true;
     const Inspection inspection = inspect_file(path, options);
@@ -154,7 +154,7 @@ TEST(Inspect, Result) {
 TEST(Inspect, RequireResultRefusesEverythingElse) {
     const TempDir dir;
     const RunResult result = made_up_result(dir);
-    const std::string path = write_result(result);
+    const std::string path = write_inspected(result);
     InspectOptions options;
     options.require_result = true;
     const int data = static_cast<int>(ExitCode::data);
@@ -177,7 +177,7 @@ TEST(Inspect, RequireResultRefusesEverythingElse) {
 
 TEST(Inspect, CommandReportsAllFilesAndReturnsTheWorst) {
     const TempDir dir;
-    const std::string path = write_result(made_up_result(dir));
+    const std::string path = write_inspected(made_up_result(dir));
     CaptureStdout();
     CaptureStderr();
     const int code = cmd_inspect({path, dir.file("none"), dir.file("map.hdf")});
@@ -192,7 +192,7 @@ TEST(Inspect, CommandReportsAllFilesAndReturnsTheWorst) {
 TEST(Inspect, JsonSurvivesAnyName) {
     const TempDir dir;
     const std::string odd = dir.file("odd \xFF\n\"name");
-    fs::copy_file(write_result(made_up_result(dir)), odd);
+    fs::copy_file(write_inspected(made_up_result(dir)), odd);
     CaptureStdout();
     EXPECT_EQ(cmd_inspect({"--json", "--require-result", odd}), 0);
     const std::string out = GetCapturedStdout();
@@ -224,7 +224,7 @@ TEST(Inspect, CommandLine) {
 
 TEST(FitCommand, PrintsATableAndWritesCsv) {
     const TempDir dir;
-    const std::string path = write_result(made_up_result(dir));
+    const std::string path = write_inspected(made_up_result(dir));
     const auto before = fs::last_write_time(path);
     CaptureStdout();
     EXPECT_EQ(cmd_fit({path, "--no-store", "--expected-D=1e7", "--csv", dir.file("fit.csv")}), 0);

@@ -10,10 +10,10 @@
 namespace {
 
 using namespace xpcs;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
-class LogTest : public testing::Test {
+class LogTest : public ::testing::Test {
   protected:
     void SetUp() override {
         Log::clear_warnings();

@@ -17,8 +17,8 @@
 namespace {
 
 using namespace xpcs;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using Args = std::vector<std::string>;
 
 void expect_refused(const Args& args, ExitCode code, const std::string& part) {
@@ -338,13 +338,13 @@ TEST(Options, EveryConfigurationComesBackFromItsCommandLine) {
     for (int i = 0; i < 3000; ++i) {
         const RunConfig c = any_config(random);
         const auto args = to_command_line(c);
-        ASSERT_EQ(parse_options(args), c) << testing::PrintToString(args);
+        ASSERT_EQ(parse_options(args), c) << ::testing::PrintToString(args);
         ASSERT_EQ(to_command_line(parse_options(args)), args);
     }
 }
 
 TEST(Options, AlsoWhenValuesCameFromAFile) {
-    const auto path = std::filesystem::path(testing::TempDir()) / "xpcs_options_roundtrip.json";
+    const auto path = std::filesystem::path(::testing::TempDir()) / "xpcs_options_roundtrip.json";
     std::ofstream(path) << R"({"raw": ["x", "y"], "begin_frame": 5, "overwrite": true,
                                "normalize_frame": false, "prefix": "p"})";
     std::mt19937 random(7);
@@ -360,7 +360,7 @@ TEST(Options, AlsoWhenValuesCameFromAFile) {
 }
 
 TEST(Options, ListOfRawFiles) {
-    const auto path = std::filesystem::path(testing::TempDir()) / "xpcs_raw_list.txt";
+    const auto path = std::filesystem::path(::testing::TempDir()) / "xpcs_raw_list.txt";
     std::ofstream(path) << "one.bin\r\n\n  two words.bin  \n";
     EXPECT_THAT(parse_correlate({"-r", path.string(), "-q", "q"}).raw,
                 ElementsAre("one.bin", "two words.bin"));

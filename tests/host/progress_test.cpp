@@ -14,8 +14,8 @@
 namespace {
 
 using namespace xpcs;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST(Progress, TextSaysOnlyWhatIsKnown) {
     EXPECT_EQ(progress_text({}), "0 %");

@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 using xpcs::testing::made_up_result;
 using xpcs::testing::TempDir;
 
-std::string write_result(const RunResult& result) {
+std::string write_run(const RunResult& result) {
     ResultFile file(result.config, "run", result.metadata.file);
     file.write(result);
     return file.commit();
@@ -54,7 +54,7 @@ TEST(ResultReader, GivesBackWhatWasWritten) {
     result.frames.average = 3;
     result.config.stride_frame = 2;
     result.config.avg_frame = 3;
-    const ResultReader reader(write_result(result));
+    const ResultReader reader(write_run(result));
     const ResultData& data = reader.data();
     EXPECT_EQ(data.layout, "xpcs");
     EXPECT_EQ(data.program, rp::program_name);
@@ -224,7 +224,7 @@ TEST(ResultReader, ReadsTheOlderLayout) {
 /// G2, IP and IF of 2023 and 2024 lie in a file of their own, with or without a link to it.
 TEST(ResultReader, FindsUnnormalizedG2InsideThenBehindALinkThenBeside) {
     const TempDir dir;
-    const std::string path = write_result(made_up_result(dir));
+    const std::string path = write_run(made_up_result(dir));
     const auto place = [&] { return ResultReader(path).data().one_time.unnormalized; };
     EXPECT_FALSE(ResultReader(path).data().one_time.has_unnormalized);
     const auto write_own = [&](const std::string& name) {
@@ -259,7 +259,7 @@ TEST(ResultReader, FindsUnnormalizedG2InsideThenBehindALinkThenBeside) {
 
 TEST(ResultReader, RefusesWhatContradictsItself) {
     const TempDir dir;
-    const std::string path = write_result(made_up_result(dir));
+    const std::string path = write_run(made_up_result(dir));
     const auto spoil = [&](const char* dataset, const h5::Shape& shape) {
         const std::string copy = dir.file("copy.hdf");
         fs::copy_file(path, copy, fs::copy_options::overwrite_existing);
@@ -290,7 +290,7 @@ TEST(ResultReader, RefusesWhatContradictsItself) {
 
 TEST(ResultReader, WithoutTheMarkAResultOfOursIsNotComplete) {
     const TempDir dir;
-    const std::string path = write_result(made_up_result(dir));
+    const std::string path = write_run(made_up_result(dir));
     {
         const h5::File file = h5::open_file_for_writing(path);
         const h5::Group group = h5::open_group(file.id(), rp::xpcs.path);
@@ -303,7 +303,7 @@ TEST(ResultReader, WithoutTheMarkAResultOfOursIsNotComplete) {
 
 TEST(ResultReader, TruncatedMissingAndForeignFiles) {
     const TempDir dir;
-    const std::string path = write_result(made_up_result(dir));
+    const std::string path = write_run(made_up_result(dir));
     std::string reason;
     const auto size = fs::file_size(path);
     for (const double share : {0.0, 0.1, 0.5, 0.99}) {
@@ -319,7 +319,7 @@ TEST(ResultReader, TruncatedMissingAndForeignFiles) {
 
 TEST(FitTable, FindsTheDiffusionOfTheMadeUpRun) {
     const TempDir dir;
-    const ResultReader reader(write_result(made_up_result(dir)));
+    const ResultReader reader(write_run(made_up_result(dir)));
     const FitTable table = fit_result(reader.data(), xpcs::testing::made_up_D, false);
     ASSERT_EQ(table.bins.size(), 3U);
     for (const BinFit& bin : table.bins) {

@@ -14,7 +14,7 @@ namespace {
 using testing::Event;
 using testing::TempDir;
 
-constexpr std::int64_t wrap = rigaku::frame_period;
+constexpr std::int64_t frame_wrap = rigaku::frame_period;
 
 /// Every pixel of the detector is kept, so that a slot is a pixel.
 Partition all_pixels(const SourceInfo& info) {
@@ -102,9 +102,9 @@ TEST_F(RigakuUndecoded, EveryBlockOfAFileWithoutAWrap) {
 TEST_F(RigakuUndecoded, NoneInWhichTheCounterWraps) {
     std::vector<Event> events;
     for (std::int64_t i = 0; i < 5000; ++i)
-        events.emplace_back(wrap - 2500 + i, static_cast<std::uint32_t>(i), 1);
+        events.emplace_back(frame_wrap - 2500 + i, static_cast<std::uint32_t>(i), 1);
     // One that comes late, from before the wrap.
-    events.insert(events.begin() + 2600, Event{wrap - 3, 9, 1});
+    events.insert(events.begin() + 2600, Event{frame_wrap - 3, 9, 1});
     const Blocks blocks = compare(events, 1000);
     EXPECT_EQ(blocks.left, 1);
     EXPECT_EQ(blocks.taken, 5);

@@ -15,14 +15,14 @@ namespace {
 using testing::Event;
 using testing::TempDir;
 
-constexpr std::int64_t rows = 24, cols = 64;
-constexpr std::uint32_t n_pixels = rows * cols;
+constexpr std::int64_t image_rows = 24, image_cols = 64;
+constexpr std::uint32_t n_pixels = image_rows * image_cols;
 
 Partition patchy_partition() {
     std::vector<std::uint32_t> label(n_pixels, 1);
     for (std::size_t p = 0; p < label.size(); ++p)
         if (p % 5 == 2) label[p] = 0;
-    return make_partition(rows, cols, label, label, 1, 1);
+    return make_partition(image_rows, image_cols, label, label, 1, 1);
 }
 
 /// What may be wrong with one event in forty.
@@ -59,14 +59,14 @@ class SeriesReaderWords : public ::testing::Test {
             options.raw = path;
             options.source.block_bytes = block_bytes;
             options.source.drop_bad_index = true;
-            options.rows = rows;
-            options.cols = cols;
+            options.rows = image_rows;
+            options.cols = image_cols;
             options.threads = 2;
             options.progress = "never";
             const ReadResult got = read_series(options, partition, range);
 
             const auto source = open_frame_source(path, options.source);
-            source->set_shape(rows, cols);
+            source->set_shape(image_rows, image_cols);
             PixelSeries expected(partition, range, false);
             DecodeCounts counts;
             PieceScratch scratch;

@@ -15,8 +15,8 @@
 namespace {
 
 using namespace xpcs;
-using testing::ExitedWithCode;
-using testing::HasSubstr;
+using ::testing::ExitedWithCode;
+using ::testing::HasSubstr;
 
 // Each signal in a process of its own: handlers must not leak into the other tests.
 [[noreturn]] void stop_by(int signal) {

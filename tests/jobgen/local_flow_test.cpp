@@ -23,7 +23,7 @@ const char* const uuid_source = "11111111-1111-4111-8111-111111111111";
 const char* const uuid_staging = "22222222-2222-4222-8222-222222222222";
 const char* const uuid_publish = "33333333-3333-4333-8333-333333333333";
 
-struct Place {
+struct FlowPlace {
     TempDir dir;
     std::string bin = testing::make_programs(dir);
     Site site;
@@ -32,7 +32,7 @@ struct Place {
     Run run;
     flow::InputRequest request;
 
-    Place() {
+    FlowPlace() {
         fs::create_symlink(std::string(XPCS_BIN_DIR) + "/xpcs-jobgen", bin + "/xpcs-jobgen");
         const std::string d = dir.path();
         site = load_site_texts(
@@ -83,7 +83,7 @@ struct Place {
 TEST(LocalFlow, record_goes_into_the_catalogue_of_the_portal) {
     const std::string portal = testing::real_program("xpcs-portal");
     if (portal.empty()) GTEST_SKIP() << "xpcs-portal is not built";
-    Place p;
+    FlowPlace p;
     // The report stays with the stand-in: the result is none that a portal could read.
     const std::string stand_in = read_text(p.bin + "/xpcs-portal");
     write_file(p.bin + "/xpcs-portal",
@@ -96,7 +96,7 @@ TEST(LocalFlow, record_goes_into_the_catalogue_of_the_portal) {
     EXPECT_EQ(found.code, 0) << found.err;
     EXPECT_THAT(found.out, HasSubstr("XPCSDATA/Automate/2025-1/exp/q_map/a"));
     // A catalogue that cannot be written fails the flow.
-    Place q;
+    FlowPlace q;
     write_file(q.bin + "/xpcs-portal", read_text(p.bin + "/xpcs-portal"), true);
     write_file(q.dir / "catalogue.db", "no database");
     q.flow.catalogue = q.dir / "catalogue.db";
@@ -105,7 +105,7 @@ TEST(LocalFlow, record_goes_into_the_catalogue_of_the_portal) {
 }
 
 TEST(LocalFlow, from_raw_file_to_catalogue) {
-    Place p;
+    FlowPlace p;
     EXPECT_EQ(p.execute(), 0) << p.log.str();
     const std::string result = "/output/q_map/a/a_results.hdf";
     EXPECT_TRUE(fs::exists(p.dir / ("stage/xpcs/exp/a" + result)));
@@ -127,7 +127,7 @@ TEST(LocalFlow, from_raw_file_to_catalogue) {
 }
 
 TEST(LocalFlow, a_failure_ends_with_its_reason_and_goes_on_when_repaired) {
-    Place p;
+    FlowPlace p;
     write_file(p.dir / "src/2025-1/exp/data/a/a.bin", "fail 65");
     EXPECT_EQ(p.execute(), 1);
     EXPECT_THAT(p.log.str(), HasSubstr("FAILED: Correlate: xpcs-corr: exit code 65"));
@@ -142,7 +142,7 @@ TEST(LocalFlow, a_failure_ends_with_its_reason_and_goes_on_when_repaired) {
 }
 
 TEST(LocalFlow, interrupted_runs_keep_their_state) {
-    Place p;
+    FlowPlace p;
     write_file(p.dir / "src/2025-1/exp/data/a/a.bin", "fail 75");
     EXPECT_THAT(error_of([&] { p.execute(); }), HasSubstr("75 xpcs-corr was stopped"));
     const Json state = testing::json_file(p.dir / "run/state.json");
@@ -156,22 +156,22 @@ TEST(LocalFlow, interrupted_runs_keep_their_state) {
 }
 
 TEST(LocalFlow, success_without_a_result_is_a_failure) {
-    Place p;
+    FlowPlace p;
     write_file(p.dir / "src/2025-1/exp/data/a/a.bin", "empty");
     EXPECT_EQ(p.execute(), 1);
     EXPECT_THAT(p.log.str(), HasSubstr("holds no result"));
 }
 
 TEST(LocalFlow, missing_input_unknown_collection_and_switched_off_parts) {
-    Place p;
+    FlowPlace p;
     fs::remove(p.dir / "src/2025-1/exp/data/q_map.h5");
     EXPECT_EQ(p.execute(), 1);
     EXPECT_THAT(p.log.str(), HasSubstr("SourceTransfer: transfer: "));
-    Place q;
+    FlowPlace q;
     q.flow.collections.erase(uuid_staging);
     EXPECT_EQ(q.execute(), 1);
     EXPECT_THAT(q.log.str(), HasSubstr("has no directory here"));
-    Place r;
+    FlowPlace r;
     r.request.publish = false;
     r.request.transfer_back = false;
     r.make_input();
@@ -181,7 +181,7 @@ TEST(LocalFlow, missing_input_unknown_collection_and_switched_off_parts) {
 }
 
 TEST(LocalFlow, hostile_names_stay_names) {
-    Place p;
+    FlowPlace p;
     const std::string name = "a $(touch touched);'\"\n\xc3\xbc";
     write_file(p.dir / ("src/data/" + name + "/" + name + ".bin"), "photons");
     RunConfig config;
@@ -198,7 +198,7 @@ TEST(LocalFlow, hostile_names_stay_names) {
 }
 
 TEST(LocalFlow, a_batch_flow_tells_what_failed) {
-    Place p;
+    FlowPlace p;
     std::vector<jobgen::Run> runs;
     RunConfig config;
     config.qmap = p.dir / "src/2025-1/exp/data/q_map.h5";
@@ -227,7 +227,7 @@ Json tiny(const Json& states) {
 }
 
 TEST(LocalFlow, choices_waits_catches_and_fails) {
-    Place p;
+    FlowPlace p;
     p.flow.input = {{"input", {{"n", 3}, {"word", "abc"}, {"list", {1, 2}}}}};
     const auto outcome = [&](const Json& states) {
         fs::remove_all(p.dir / "run");

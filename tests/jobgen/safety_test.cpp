@@ -24,12 +24,12 @@ using testing::TempDir;
 using testing::write_file;
 
 /// Runs everything once in a directory of its own.
-class Site {
+class WholeSite {
   public:
     using Words = std::vector<std::string>;
     using Variables = std::vector<std::pair<std::string, std::string>>;
 
-    explicit Site(Variables variables = {}) : variables_(std::move(variables)) {
+    explicit WholeSite(Variables variables = {}) : variables_(std::move(variables)) {
         const char* path = std::getenv("PATH");
         variables_.insert(
             variables_.end(),
@@ -243,7 +243,7 @@ class ProcessWatch {
 
 TEST(Safety, others_can_write_nothing_that_is_made_whatever_the_umask_is) {
     if (testing::real_program("xpcs-corr").empty()) GTEST_SKIP() << "xpcs-corr is not built";
-    Site site({{"GLOBUS_CLI_CLIENT_ID", "id"}, {"GLOBUS_CLI_CLIENT_SECRET", "word"}});
+    WholeSite site({{"GLOBUS_CLI_CLIENT_ID", "id"}, {"GLOBUS_CLI_CLIENT_SECRET", "word"}});
     site.run_everything();
     int files = 0;
     for (const auto& entry : fs::recursive_directory_iterator(site.path())) {
@@ -272,7 +272,7 @@ TEST(Safety, secrets_are_in_no_file_no_message_and_no_list_of_processes) {
     if (testing::real_program("xpcs-corr").empty()) GTEST_SKIP() << "xpcs-corr is not built";
     const std::string secret = "s3cr3t-" + std::to_string(::getpid()) + "-0f9a";
     const std::string password = "correct horse battery";
-    Site site({{"GLOBUS_CLI_CLIENT_ID", "id"}, {"GLOBUS_CLI_CLIENT_SECRET", secret}});
+    WholeSite site({{"GLOBUS_CLI_CLIENT_ID", "id"}, {"GLOBUS_CLI_CLIENT_SECRET", secret}});
     {
         ProcessWatch watch(secret);
         site.run_everything();
@@ -292,9 +292,9 @@ TEST(Safety, secrets_are_in_no_file_no_message_and_no_list_of_processes) {
 
 TEST(Safety, everything_goes_on_while_the_clock_is_set) {
     if (testing::real_program("xpcs-corr").empty()) GTEST_SKIP() << "xpcs-corr is not built";
-    Site site({{"GLOBUS_CLI_CLIENT_ID", "id"},
-               {"GLOBUS_CLI_CLIENT_SECRET", "word"},
-               {"LD_PRELOAD", XPCS_JUMPING_CLOCK}});
+    WholeSite site({{"GLOBUS_CLI_CLIENT_ID", "id"},
+                    {"GLOBUS_CLI_CLIENT_SECRET", "word"},
+                    {"LD_PRELOAD", XPCS_JUMPING_CLOCK}});
     site.run_everything();
     for (const char* result : {"out", "jobs", "batch"}) {
         const std::string file = site / (std::string(result) + "/run_results.hdf");

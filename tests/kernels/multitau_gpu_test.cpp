@@ -20,7 +20,7 @@ namespace xpcs::test {
 namespace {
 
 /// All ways in: events, frames as events, frames as rows; several thresholds of the dense level.
-void expect_all_engines(const reference::Run& run, const std::string& what) {
+void expect_twins_agree(const reference::Run& run, const std::string& what) {
     const Partition partition = partition_of(run);
     MultitauRequest request = request_for(run.n_frames);
     const PixelSeries events = sparse_series(run, partition);
@@ -43,7 +43,7 @@ TEST_P(MultitauGpuLengths, EveryEngineEqualsTheCpu) {
     for (const double mean : {0.003, 0.05, 3.0}) {
         const auto seed =
             static_cast<std::uint64_t>(static_cast<double>(GetParam()) * 1000 + mean * 100);
-        expect_all_engines(poisson_run(GetParam(), 13, mean, seed, 3),
+        expect_twins_agree(poisson_run(GetParam(), 13, mean, seed, 3),
                            "T " + std::to_string(GetParam()) + ", mean " + std::to_string(mean) +
                                ", seed " + std::to_string(seed));
     }
@@ -62,7 +62,7 @@ TEST_F(MultitauGpu, NumbersOfEventsAroundAWarpEqualTheCpu) {
             for (int e = 0; e < n_events; ++e)
                 at(run, static_cast<std::int64_t>(random() % 3001), p) += 1;
         }
-        expect_all_engines(run, std::to_string(n_events) + " events");
+        expect_twins_agree(run, std::to_string(n_events) + " events");
     }
 }
 
@@ -76,7 +76,7 @@ TEST_F(MultitauGpu, BurstsAndEmptyEndsEqualTheCpu) {
         at(run, t, 2) = 1 + static_cast<double>(t % 3);
     at(run, 0, 3) = 1;
     at(run, 5999, 3) = 7;
-    expect_all_engines(run, "bursts");
+    expect_twins_agree(run, "bursts");
 }
 
 TEST_F(MultitauGpu, HotAndBrightPixelsEqualTheCpu) {
@@ -87,7 +87,7 @@ TEST_F(MultitauGpu, HotAndBrightPixelsEqualTheCpu) {
         at(run, t, 2) = t % 7 == 0 ? 4095 : 0;
         at(run, t, 3) = 300;  // two records each
     }
-    expect_all_engines(run, "hot pixels");
+    expect_twins_agree(run, "hot pixels");
     for (std::int64_t t = 0; t < run.n_frames; ++t)
         at(run, t, 3) = 65000;  // hundreds of records each: no level is sparse
     const Partition partition = partition_of(run);

@@ -18,16 +18,16 @@
 namespace xpcs::test {
 namespace {
 
-struct Map {
+struct TwinMap {
     TwotimeBin bin;
     std::vector<float> c;  ///< [T][T]
     std::int64_t n_tiles = 0;
 };
 
 template <class Correlate>
-Map make_map(TwotimeRequest request, const Correlate& correlate) {
+TwinMap make_map(TwotimeRequest request, const Correlate& correlate) {
     const std::int64_t T = request.frames.n_frames, side = twotime_tile_side(T);
-    Map map;
+    TwinMap map;
     map.c.assign(static_cast<std::size_t>(T * T), -1.0F);
     std::mutex mutex;
     request.tile = [&](const TwotimeTile& tile) {
@@ -51,7 +51,7 @@ void expect_value(double found, double expected, double close, const std::string
     }
 }
 
-void expect_equal(const Map& cpu, const Map& gpu, const std::string& what) {
+void expect_equal(const TwinMap& cpu, const TwinMap& gpu, const std::string& what) {
     EXPECT_EQ(cpu.n_tiles, gpu.n_tiles) << what;
     EXPECT_EQ(cpu.bin.n_pixels, gpu.bin.n_pixels) << what;
     EXPECT_EQ(cpu.bin.photons, gpu.bin.photons) << what;
@@ -82,9 +82,10 @@ struct Data {
 class TwotimeGpu : public GpuTest {
   protected:
     /// Both twins on every dynamic bin, every smoothing; returns the last map of the GPU.
-    Map expect_twins(const PixelSeries& series, std::int64_t n_frames, const std::string& what) {
+    TwinMap
+    expect_twins(const PixelSeries& series, std::int64_t n_frames, const std::string& what) {
         gpu::TwotimeMaps maps(0);
-        Map last;
+        TwinMap last;
         for (const TwotimeSmooth smooth : {TwotimeSmooth::static_bin,
                                            TwotimeSmooth::dynamic_bin,
                                            TwotimeSmooth::time,
@@ -94,7 +95,7 @@ class TwotimeGpu : public GpuTest {
             request.smooth = smooth;
             for (std::uint32_t bin = 0; bin < series.partition().n_dynamic; ++bin) {
                 if (HasFatalFailure()) return last;
-                const Map cpu =
+                const TwinMap cpu =
                     make_map(request, [&](const auto& r) { return cpu::twotime(series, bin, r); });
                 last = make_map(request,
                                 [&](const auto& r) { return maps.correlate(series, bin, r); });
@@ -126,7 +127,8 @@ TEST_F(TwotimeGpu, EqualsTheReference) {
     TwotimeRequest request;
     request.frames.n_frames = run.n_frames;
     gpu::TwotimeMaps maps(0);
-    const Map map = make_map(request, [&](const auto& r) { return maps.correlate(series, 0, r); });
+    const TwinMap map =
+        make_map(request, [&](const auto& r) { return maps.correlate(series, 0, r); });
     const reference::TwoTime expected = reference::twotime(run, 1, reference::Smooth::static_bin);
     for (std::int64_t t1 = 0; t1 < run.n_frames; ++t1) {
         for (std::int64_t t2 = t1; t2 < run.n_frames; ++t2) {
@@ -185,7 +187,7 @@ TEST_F(TwotimeGpu, TheSameBytesEveryTime) {
     const auto map = [&] {
         return make_map(request, [&](const auto& r) { return maps.correlate(series, 1, r); });
     };
-    const Map first = map(), second = map();
+    const TwinMap first = map(), second = map();
     EXPECT_EQ(first.c, second.c);
     EXPECT_EQ(first.bin.g2, second.bin.g2);
     EXPECT_EQ(first.bin.g2_segments, second.bin.g2_segments);

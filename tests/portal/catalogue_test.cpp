@@ -27,7 +27,7 @@ json document(const std::string& name, const std::string& experiment = "demo") {
                {{"experiment", experiment}, {"start_time", "2026-01-02T03:04:05"}}}}}};
 }
 
-class CatalogueTest : public testing::Test {
+class CatalogueTest : public ::testing::Test {
   protected:
     void SetUp() override {
         char name[] = "/tmp/xpcs-catalogue-XXXXXX";
@@ -67,8 +67,8 @@ TEST_F(CatalogueTest, FacetCountsHoldForTheOtherChoices) {
     EXPECT_EQ(answer.total, 2);
     using Count = std::pair<std::string, std::int64_t>;
     EXPECT_THAT(answer.facets[facet_experiment],
-                testing::ElementsAre(Count{"first", 2}, Count{"second", 1}));
-    EXPECT_THAT(answer.facets[facet_date], testing::ElementsAre(Count{"2026-01-02", 2}));
+                ::testing::ElementsAre(Count{"first", 2}, Count{"second", 1}));
+    EXPECT_THAT(answer.facets[facet_date], ::testing::ElementsAre(Count{"2026-01-02", 2}));
 }
 
 TEST_F(CatalogueTest, SearchTextIsNoSyntax) {

@@ -20,7 +20,7 @@ using namespace xpcs;
 using namespace xpcs::portal;
 namespace fs = std::filesystem;
 
-class SafetyTest : public testing::Test {
+class SafetyTest : public ::testing::Test {
   protected:
     void SetUp() override {
         char name[] = "/tmp/xpcs-safety-XXXXXX";

@@ -49,7 +49,7 @@ bool comes(const std::function<bool()>& condition) {
     return false;
 }
 
-std::string read(const fs::path& path) {
+std::string text_of(const fs::path& path) {
     std::ifstream in(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -99,13 +99,13 @@ class PortalProcess {
         pid_ = -1;
         return WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
     }
-    std::string said() const { return read(log_); }
+    std::string said() const { return text_of(log_); }
     void write(const std::string& text) const {
         EXPECT_EQ(::write(input_[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
     }
     /// Whether it hears signals already: the main thread of a new program does not at once.
     bool listens() const {
-        const std::string status = read("/proc/" + std::to_string(pid_) + "/status");
+        const std::string status = text_of("/proc/" + std::to_string(pid_) + "/status");
         const std::size_t at = status.find("SigCgt:");
         if (at == std::string::npos) return false;
         const auto caught = std::stoull(status.substr(at + 7), nullptr, 16);
@@ -122,7 +122,7 @@ class PortalProcess {
 std::map<std::string, std::string> all_files(const std::string& directory) {
     std::map<std::string, std::string> files;
     for (const auto& entry : fs::recursive_directory_iterator(directory))
-        files[entry.path()] = entry.is_regular_file() ? read(entry.path()) : "";
+        files[entry.path()] = entry.is_regular_file() ? text_of(entry.path()) : "";
     return files;
 }
 
@@ -147,7 +147,7 @@ class EndlessGnuplot {
     }
     /// Whether its process is gone.
     bool ended() const {
-        return comes([this] { return ::kill(std::stoi(read(began_)), 0) != 0; });
+        return comes([this] { return ::kill(std::stoi(text_of(began_)), 0) != 0; });
     }
 
   private:
@@ -210,16 +210,16 @@ TEST(Stop, AReportAskedToStopWhileItGathersWritesNothing) {
     EXPECT_FALSE(fs::exists(options.directory));
 }
 
-json document(const std::string& subject) {
+json changed_document(const std::string& subject) {
     return {{"subject", subject}, {"visible_to", {"public"}}, {"content", json::object()}};
 }
 
 TEST(Stop, AnIngestThatReadsStandardInputEndsWith75) {
     const TempDir dir;
-    Catalogue(dir.file("c.db"), true).ingest(document("before"));
+    Catalogue(dir.file("c.db"), true).ingest(changed_document("before"));
     for (const int signal : {SIGTERM, SIGINT}) {
         PortalProcess process(dir, {"ingest", "-", "--catalogue", dir.file("c.db")});
-        process.write(document("more").dump() + "\n");
+        process.write(changed_document("more").dump() + "\n");
         ASSERT_TRUE(comes([&] { return process.listens(); }));
         EXPECT_EQ(process.stopped_by(signal), 75) << process.said();
     }
@@ -228,8 +228,8 @@ TEST(Stop, AnIngestThatReadsStandardInputEndsWith75) {
 
 TEST(Stop, AnIngestThatWaitsForAnotherEndsWith75) {
     const TempDir dir;
-    Catalogue(dir.file("c.db"), true).ingest(document("before"));
-    std::ofstream(dir.file("new.json")) << document("new").dump();
+    Catalogue(dir.file("c.db"), true).ingest(changed_document("before"));
+    std::ofstream(dir.file("new.json")) << changed_document("new").dump();
     const Database other(dir.file("c.db"), false);
     {
         const Transaction held(other);
@@ -245,12 +245,13 @@ TEST(Stop, AnIngestThatWaitsForAnotherEndsWith75) {
 TEST(Stop, DocumentsGoInAllOrNone) {
     const TempDir dir;
     Catalogue catalogue(dir.file("c.db"), true);
-    catalogue.ingest(document("before"));
+    catalogue.ingest(changed_document("before"));
     request_stop(SIGINT);
-    EXPECT_THROW(catalogue.ingest_all({document("a"), document("b")}), Error);
+    EXPECT_THROW(catalogue.ingest_all({changed_document("a"), changed_document("b")}), Error);
     request_stop(0);
     EXPECT_EQ(catalogue.search({}, {.everything = true}).total, 1);
-    EXPECT_EQ(catalogue.ingest_all({document("a"), document("b")})[Ingested::added], 2);
+    EXPECT_EQ(catalogue.ingest_all({changed_document("a"), changed_document("b")})[Ingested::added],
+              2);
 }
 
 TEST(Stop, AUserWhoIsAskedForAPasswordCanGiveUp) {

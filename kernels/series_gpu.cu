@@ -169,8 +169,8 @@ __global__ void mark_records(Selection records,
     for (unsigned k = 0; k < per_thread; ++k) {
         const std::size_t begin = first + k * warp_lanes;
         if (begin >= records.n) break;
+        const bool inside = begin + lane < records.n;
         const auto i = static_cast<std::uint32_t>(begin + lane);
-        const bool inside = i < records.n;
         const std::int64_t frame = inside ? records.frame(i) : FrameMap::left_out;
         const bool kept = frame != FrameMap::left_out;
         if (inside) {
@@ -267,7 +267,7 @@ __global__ void tally_rows(const std::uint32_t* rows,
     const int lane = static_cast<int>(threadIdx.x) % warp_lanes;
     const auto sum_of = [&](std::int64_t begin, std::int64_t end) {
         std::uint64_t sum = 0;
-        for (std::int64_t t = begin + lane; t < end; t += warp_lanes)
+        for (std::int64_t t = begin + lane; t < end && t < n_frames; t += warp_lanes)
             sum += row[t];
         return warp_sum(sum);
     };

@@ -134,7 +134,7 @@ class BandSink final : public UnnormalizedSink {
     void close() { dataset_.close(); }
 
   private:
-    /// Chunks of about 256 KiB, and at most 1 MiB as every other dataset.
+    /// Chunks of about 256 KiB, as of every other dataset.
     static std::int64_t rows_of_band(std::int64_t rows, std::int64_t cols) {
         const std::int64_t wanted =
             (std::int64_t{256} << 10) / (4 * std::max<std::int64_t>(cols, 1));

@@ -14,7 +14,7 @@
 
 namespace xpcs {
 
-/// gzip with shuffle above 8192 elements, chunks of at most 1 MiB: any HDF5 reader opens it.
+/// gzip with shuffle above 8192 elements, chunks of at most 256 KiB: any HDF5 reader opens it.
 h5::Storage result_storage();
 
 /// Adds unit and description and closes, so that a full disk is found out at once.

@@ -102,6 +102,7 @@ class SeriesBuffers {
                    const Batch& batch,
                    Staging& staging,
                    const Stream& stream);
+    void sum_rows(const SeriesView& view, const SeriesTallies& tallies, const Stream& stream);
 
     DeviceArray<std::uint64_t> keys_[2];
     DeviceArray<std::uint32_t> values_[2];

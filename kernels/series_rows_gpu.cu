@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Dense batches: samples of every piece become rows of 32-bit counts by analysis frame.
+#include "kernels/multitau_group.cuh"
+#include "kernels/series_gpu.cuh"
+#include "kernels/staging.hpp"
+
+#include <algorithm>
+
+namespace xpcs::gpu {
+
+namespace {
+
+constexpr unsigned block_size = 256;
+
+/// Some samples of one piece, in the piece's order [slot][frame].
+struct SampleSpan {
+    const void* samples;
+    std::uint64_t first;  ///< place of the first sample among those of the batch
+    std::uint64_t n;
+    std::int64_t piece_frames;
+    std::int64_t frame_base;  ///< in the file
+};
+
+template <class Sample>
+__global__ void
+unpack_rows(SampleSpan span, FrameMap frames, std::int64_t n_frames, std::uint32_t* rows) {
+    const std::size_t i = thread_index();
+    if (i >= span.n) return;
+    const std::uint32_t value = static_cast<const Sample*>(span.samples)[i];
+    if (value == 0) return;
+    const std::uint64_t place = span.first + i;
+    const auto piece_frames = static_cast<std::uint64_t>(span.piece_frames);
+    const std::uint64_t slot = place / piece_frames;
+    const std::int64_t frame =
+        frames(span.frame_base + static_cast<std::int64_t>(place % piece_frames));
+    if (frame == FrameMap::left_out) return;
+    add_atomic(rows + slot * static_cast<std::uint64_t>(n_frames) +
+                   static_cast<std::uint64_t>(frame),
+               value);
+}
+
+/// A warp per pixel: its photons in all and by segment.
+__global__ void tally_rows(const std::uint32_t* rows,
+                           std::uint32_t n_slots,
+                           std::int64_t n_frames,
+                           const std::uint8_t* excluded,
+                           const std::uint32_t* static_bin,
+                           SeriesTallies tallies,
+                           std::uint64_t* totals) {
+    const std::size_t slot = thread_index() / warp_lanes;
+    if (slot >= n_slots || excluded[slot] != 0) return;
+    const std::uint32_t* row = rows + slot * static_cast<std::size_t>(n_frames);
+    const int lane = static_cast<int>(threadIdx.x) % warp_lanes;
+    const auto sum_of = [&](std::int64_t begin, std::int64_t end) {
+        std::uint64_t sum = 0;
+        for (std::int64_t t = begin + lane; t < end && t < n_frames; t += warp_lanes)
+            sum += row[t];
+        return warp_sum(sum);
+    };
+    std::uint64_t total = 0;
+    for (int k = 0; k < tallies.n_segments; ++k) {
+        const std::uint64_t sum =
+            sum_of(k * tallies.segment_frames, (k + 1) * tallies.segment_frames);
+        total += sum;
+        if (lane != 0 || sum == 0) continue;
+        add_atomic(tallies.segments +
+                       std::size_t{static_bin[slot]} *
+                           static_cast<std::size_t>(tallies.n_segments) +
+                       static_cast<std::size_t>(k),
+                   sum);
+    }
+    total += sum_of(tallies.n_segments * tallies.segment_frames, n_frames);
+    if (lane == 0) totals[slot] = total;
+}
+
+}  // namespace
+
+void SeriesBuffers::load_rows(const PixelSeries& series,
+                              const FrameMap& frames,
+                              const Batch& batch,
+                              Staging& staging,
+                              const Stream& stream) {
+    clear(rows_.data(),
+          static_cast<std::size_t>(batch.n_slots) * static_cast<std::size_t>(frames.n_frames),
+          stream);
+    const auto first_slot =
+        static_cast<std::size_t>(batch.first_slot - series.first_slot(series.first_tile()));
+    for (const SeriesPiece& piece : series.pieces()) {
+        if (piece.rows.empty()) continue;
+        const auto width = static_cast<std::size_t>(piece.sample_bytes);
+        const auto length = static_cast<std::size_t>(piece.n_frames);
+        const std::byte* rows = piece.rows.data() + first_slot * length * width;
+        const std::size_t n_samples = static_cast<std::size_t>(batch.n_slots) * length;
+        const std::size_t room = staging.bytes() / width;
+        for (std::size_t at = 0; at < n_samples;) {
+            const std::size_t n = std::min(room, n_samples - at);
+            Staging::Buffer& buffer = staging.acquire();
+            parallel_copy(buffer.host.data(), rows + at * width, n * width);
+            copy_to_device(buffer.device.data(), buffer.host.data(), n * width, stream);
+            const SampleSpan span{buffer.device.data(), at, n, piece.n_frames, piece.frame_base};
+            launch(width == 1   ? unpack_rows<std::uint8_t>
+                   : width == 2 ? unpack_rows<std::uint16_t>
+                                : unpack_rows<std::uint32_t>,
+                   blocks_for(n, block_size),
+                   block_size,
+                   0,
+                   stream,
+                   span,
+                   frames,
+                   frames.n_frames,
+                   rows_.data());
+            buffer.done.record(stream);
+            at += n;
+        }
+    }
+}
+
+void SeriesBuffers::sum_rows(const SeriesView& view,
+                             const SeriesTallies& tallies,
+                             const Stream& stream) {
+    launch(tally_rows,
+           blocks_for(std::size_t{view.n_slots} * warp_lanes, block_size),
+           block_size,
+           0,
+           stream,
+           view.rows,
+           view.n_slots,
+           view.n_frames,
+           view.excluded,
+           view.static_bin,
+           tallies,
+           totals_.data());
+}
+
+}  // namespace xpcs::gpu

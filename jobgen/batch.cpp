@@ -191,6 +191,7 @@ void read_run(DataSet& d, const RunState* run, const JobState& state, bool over)
 }  // namespace
 
 void refresh(Manifest& m) {
+    m.unasked.clear();
     for (std::size_t j = 0; j < m.jobs.size(); ++j) {
         BatchJob& job = m.jobs[j];
         if (job.over) {
@@ -206,8 +207,15 @@ void refresh(Manifest& m) {
         const JobFiles files = read_job_files(job.submission.run_dir);
         // A scheduler that forgot it leaves the word to the files.
         const bool unknown_and_open = state.phase == Phase::unknown && files.state == "running";
+        // One that could not be asked has said nothing: only the job's own last word counts.
+        const bool said = files.elements >= job.submission.elements &&
+                          (files.state == "done" || files.state == "failed");
+        if (state.unasked) {
+            m.unasked = state.reason;
+        }
+        const bool no_word = state.unasked && !said;
         state = overall(state, files);
-        const bool over = !state.active() && !unknown_and_open;
+        const bool over = !state.active() && !unknown_and_open && !no_word;
         for (std::size_t n = 0; n < job.datasets.size(); ++n) {
             DataSet& d = m.datasets[static_cast<std::size_t>(job.datasets[n])];
             // A run that waits for another attempt is not what its last job says of it.
@@ -222,7 +230,6 @@ void refresh(Manifest& m) {
         }
         job.over = over;
     }
-    write_manifest(m);
 }
 
 void reset_failed(Manifest& m) {
@@ -324,13 +331,33 @@ void submit_one(Manifest& m, const Job& job, const std::vector<int>& datasets) {
 
 }  // namespace
 
-int submit_more(Manifest& m, const Site& site, const std::vector<std::string>& command) {
+namespace {
+
+std::vector<int> pending_ones(const Manifest& m) {
     std::vector<int> pending;
     for (std::size_t i = 0; i < m.datasets.size(); ++i) {
         if (m.datasets[i].state == "pending") {
             pending.push_back(static_cast<int>(i));
         }
     }
+    return pending;
+}
+
+}  // namespace
+
+void check_jobs(const Manifest& m, const Site& site, const std::vector<std::string>& command) {
+    const auto pending = pending_ones(m);
+    if (!pending.empty()) {
+        const Job example = job_of(m, site, {pending.front()}, 0, command);
+        check_machine_in_service(example);
+        if (m.array) {
+            job_of(m, site, pending, runs_per_job(m, example), command);
+        }
+    }
+}
+
+int submit_more(Manifest& m, const Site& site, const std::vector<std::string>& command) {
+    std::vector<int> pending = pending_ones(m);
     if (pending.empty()) {
         return 0;
     }

@@ -38,12 +38,18 @@ struct Manifest {
     bool array = false;
     std::vector<DataSet> datasets;
     std::vector<BatchJob> jobs;
+    std::string unasked;  ///< why the last refresh() knows less than it should; not kept
 
     std::map<std::string, int> count() const;  ///< data sets by state
 };
 
 Manifest read_manifest(const std::string& file);
 void write_manifest(const Manifest& manifest);
+
+/// Throws Error (config, usage) when the jobs of pending data sets could not be submitted.
+void check_jobs(const Manifest& manifest,
+                const Site& site,
+                const std::vector<std::string>& command);
 
 /// Asks the schedulers and reads the state files.
 void refresh(Manifest& manifest);

@@ -72,6 +72,9 @@ std::vector<Wanted> read_list(const std::string& file) {
     }
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
+        if (!line.empty() && line.back() == '\r') {
+            line.pop_back();  // a list from Windows
+        }
         if (line.empty() || line[0] == '#') {
             continue;
         }
@@ -190,6 +193,7 @@ class ManifestLock {
             ::close(fd_);
         }
     }
+    bool held() const { return fd_ >= 0; }
     ManifestLock(const ManifestLock&) = delete;
     ManifestLock& operator=(const ManifestLock&) = delete;
 
@@ -226,6 +230,13 @@ bool open_ones(const Manifest& m) {
            std::any_of(m.jobs.begin(), m.jobs.end(), [](const BatchJob& job) { return !job.over; });
 }
 
+void tell_unasked(const Manifest& m) {
+    if (!m.unasked.empty()) {
+        std::cerr << "xpcs-jobgen: warning: " << printable(m.unasked)
+                  << "; its jobs count as what they were" << std::endl;
+    }
+}
+
 int work(Manifest& m, const Site& site, const CommandLine& command) {
     const bool here = site.machine_of(site.deployment(m.deployment)).scheduler == Scheduler::shell;
     const bool wait = command.options.wait || here;
@@ -234,9 +245,15 @@ int work(Manifest& m, const Site& site, const CommandLine& command) {
     constexpr std::chrono::seconds between_lines(5);
     std::string shown;
     auto shown_at = clock::now() - between_lines;
+    std::string told;
     submit_more(m, site, command.all);
     while (wait && open_ones(m)) {
         refresh(m);
+        write_manifest(m);
+        if (m.unasked != told) {
+            tell_unasked(m);
+            told = m.unasked;
+        }
         submit_more(m, site, command.all);
         const std::string now = counts_text(m);
         if (now != shown && (!open_ones(m) || clock::now() - shown_at >= between_lines)) {
@@ -263,6 +280,50 @@ Manifest open_manifest(const CommandLine& command) {
         throw Error(ExitCode::usage, "the manifest of the batch is not named");
     }
     return read_manifest(absolute_path(file));
+}
+
+/// What was found out goes into the manifest, unless somebody works on it and does so himself.
+void keep(const Manifest& m, const std::string& as_read) {
+    try {
+        const ManifestLock lock(m.file);
+        if (lock.held() && read_text(m.file) == as_read) {
+            write_manifest(m);
+        }
+    } catch (const Error&) {  // also who may only look gets an answer
+    }
+}
+
+/// A batch goes on with what it was begun with, and with what of a job is given anew.
+void take_anew(Manifest& m, const Site& site, const CommandLine& command) {
+    const Options& o = command.options;
+    if (command.correlator_given || !o.deployment.empty()) {
+        throw Error(ExitCode::usage,
+                    "resume keeps deployment, runs and options of the correlation; allowed: "
+                    "options of the job, as --walltime");
+    }
+    const JobOptions given = job_options(o, site.deployment(m.deployment));
+    JobOptions& kept = m.options;
+    const auto text = [](std::string& to, const std::string& from) {
+        to = from.empty() ? to : from;
+    };
+    text(kept.queue, given.queue);
+    text(kept.account, given.account);
+    text(kept.name, given.name);
+    text(kept.report, given.report);
+    text(kept.programs, absolute_path(o.programs));
+    kept.walltime_s = given.walltime_s > 0 ? given.walltime_s : kept.walltime_s;
+    kept.nodes = given.nodes > 0 ? given.nodes : kept.nodes;
+    kept.gpus = given.gpus >= 0 ? given.gpus : kept.gpus;
+    kept.filesystems = given.filesystems.empty() ? kept.filesystems : given.filesystems;
+    kept.dependency = given.dependency.empty() ? kept.dependency : given.dependency;
+    kept.workers = given.workers > 1 ? given.workers : kept.workers;
+    if (given.stage_given) {
+        kept.stage_given = true;
+        kept.stage_to_node = given.stage_to_node;
+    }
+    m.runs_per_job = o.runs_per_job > 0 ? o.runs_per_job : m.runs_per_job;
+    m.active_jobs = o.active_jobs > 0 ? o.active_jobs : m.active_jobs;
+    m.array = m.array || o.array;
 }
 
 Site site_of_manifest(const Manifest& m, const Options& options) {
@@ -299,21 +360,31 @@ int batch_command(const Words& args) {
     const std::string word = command.positional.empty() ? "" : command.positional.front();
     if (word == "status" && !fs::exists(word)) {
         Manifest m = open_manifest(command);
+        const std::string as_read = read_text(m.file);
         refresh(m);
+        keep(m, as_read);
+        tell_unasked(m);
         std::cout << counts_text(m) << "\n";
         print_failures(m);
         return batch_code(m);
     }
     if (word == "resume" && !fs::exists(word)) {
-        Manifest m = open_manifest(command);
-        const ManifestLock lock(m.file);
+        const std::string file = open_manifest(command).file;
+        const ManifestLock lock(file);
+        Manifest m = read_manifest(file);  // not before nobody else can write it
         const Site site = site_of_manifest(m, command.options);
+        take_anew(m, site, command);
         refresh(m);
+        tell_unasked(m);
         reset_failed(m);
+        check_jobs(m, site, command.all);
+        write_manifest(m);
         return work(m, site, command);
     }
     const Site site = site_of(command.options);
     Manifest m = new_manifest(command, site);
+    // A batch that no scheduler takes leaves no manifest in the way of the corrected command.
+    check_jobs(m, site, command.all);
     if (command.config.dry_run) {
         return print_plan(m);
     }

@@ -225,6 +225,10 @@ int run_command(const Words& args) {
     const bool built_in = !fs::exists(word) && (word == "online" || word == "batch");
     flow.definition = built_in ? flow::definition(word, "here") : parse_json(read_text(word), word);
     flow.input = parse_json(read_text(command.options.input), command.options.input);
+    if (!flow.input.is_object()) {
+        throw Error(ExitCode::data,
+                    printable(command.options.input) + ": the input of a flow is an object");
+    }
     if (built_in) {
         flow::check_input(flow.input, flow::input_schema(word));
     }

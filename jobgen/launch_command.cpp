@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <thread>
 
 namespace xpcs::jobgen {
@@ -143,12 +144,31 @@ submit_job(const Site& site, const CommandLine& command, const Deployment& d, co
     return launched;
 }
 
+/// What goes wrong while waiting, once each time that it changes.
+class Trouble {
+  public:
+    void tell(const std::string& what) {
+        if (!what.empty() && what != told_) {
+            std::cerr << "xpcs-jobgen: " << printable(what) << std::endl;
+        }
+        told_ = what;
+    }
+
+  private:
+    std::string told_;
+};
+
 int wait_for_flow(const Launched& launched, double poll_s) {
     std::string before;
+    Trouble trouble;
     while (true) {
         const Outcome outcome =
             globus({"flows", "run", "show", launched.id, "--jmespath", "status", "-F", "unix"});
         const std::string status = outcome.code == 0 ? last_line(outcome.out) : "";
+        trouble.tell(outcome.code == 0
+                         ? ""
+                         : "globus flows run show, exit code " + std::to_string(outcome.code) +
+                               ": " + last_line(outcome.err) + "; asked again");
         if (!status.empty() && status != before) {
             say("Status: " + status);
             before = status;
@@ -169,9 +189,11 @@ int wait_for_flow(const Launched& launched, double poll_s) {
 int wait_for_job(const Launched& launched, double poll_s) {
     const Submission submission = read_submission(launched.run_dir);
     std::string before;
+    Trouble trouble;
     while (true) {
         const JobFiles files = read_job_files(launched.run_dir);
         const JobState state = overall(ask(submission), files);
+        trouble.tell(state.unasked ? state.reason + "; asked again" : "");
         std::string now = to_string(state.phase);
         if (state.phase == Phase::running && !files.runs.empty()) {
             now += ", " + files.runs.front().step;
@@ -180,7 +202,7 @@ int wait_for_job(const Launched& launched, double poll_s) {
             say("Status: " + now + (state.reason.empty() ? "" : ": " + printable(state.reason)));
             before = now;
         }
-        if (!state.active() && state.phase != Phase::unknown) {
+        if (!state.active() && !state.unasked && state.phase != Phase::unknown) {
             for (const auto& run : files.runs) {
                 say((run.state == "done" ? "Result File: " + run.result : "ERROR: " + run.reason));
             }
@@ -201,7 +223,7 @@ int launch_one(const Site& site, const CommandLine& command, const LaunchRequest
     const std::string name = deployment_for(site, own.options, request.raw);
     const Deployment& d = site.deployment(name);
     check_config(own.config);
-    const Run run = make_run(own.config, request.raw, d);
+    const Run run = runs_of(own, d).front();
     say("Raw File: " + printable(run.raw));
     say("QMap File: " + printable(run.qmap));
     say("Deployment: " + name);
@@ -241,36 +263,65 @@ int launch_one(const Site& site, const CommandLine& command, const LaunchRequest
                   : wait_for_job(launched, own.options.poll_s);
 }
 
+/// Launches what is finished below the directory; the number of failures.
+int launch_new(const Site& site,
+               const CommandLine& command,
+               LaunchLog& log,
+               std::map<std::string, Trouble>& waiting) {
+    int failures = 0;
+    for (const auto& raw : runs_below(command.options.watch, "")) {
+        const std::string path = absolute_path(raw);
+        if (log.launched(path) || !is_settled(path, command.options.settle_s)) {
+            continue;
+        }
+        LaunchRequest request;
+        request.raw = path;
+        if (!waiting.count(path)) {
+            log.note(path, "claimed");
+        }
+        try {
+            failures += launch_one(site, command, request) != 0;
+            log.note(path, "launched");
+        } catch (const Error& error) {
+            ++failures;
+            const std::string what = path + ": " + error.what();
+            if (error.code() == ExitCode::unavailable) {
+                // A full queue or a scheduler that is away comes back; the run must not be lost.
+                waiting[path].tell(what + "; tried again");
+                continue;
+            }
+            // One bad run must not stop the others; it is told and not tried for ever.
+            Trouble().tell(what);
+            log.note(path, std::string("failed: ") + error.what());
+        }
+    }
+    return failures;
+}
+
 int watch(const Site& site, const CommandLine& command) {
     const std::string file = command.config.output + "/launched.jsonl";
     LaunchLog log(absolute_path(file));
     std::cout << "watching " << printable(command.options.watch) << ", notes in " << printable(file)
               << std::endl;
     int failures = 0;
-    do {
-        for (const auto& raw : runs_below(command.options.watch, "")) {
-            const std::string path = absolute_path(raw);
-            if (log.launched(path) || !is_settled(path, command.options.settle_s)) {
-                continue;
-            }
-            LaunchRequest request;
-            request.raw = path;
-            log.note(path, "claimed");
-            try {
-                failures += launch_one(site, command, request) != 0;
-                log.note(path, "launched");
-            } catch (const Error& error) {
-                // One bad run must not stop the others; it is told and not tried for ever.
-                std::cerr << "xpcs-jobgen: " << printable(path) << ": " << error.what()
-                          << std::endl;
-                log.note(path, std::string("failed: ") + error.what());
-                ++failures;
-            }
-        }
-        if (!command.options.once) {
+    std::map<std::string, Trouble> waiting;
+    Trouble directory;
+    for (bool first = true; first || !command.options.once; first = false) {
+        if (!first) {
             std::this_thread::sleep_for(std::chrono::duration<double>(command.options.poll_s));
         }
-    } while (!command.options.once);
+        try {
+            failures += launch_new(site, command, log, waiting);
+            directory.tell("");
+        } catch (const Error& error) {
+            // A directory that was readable may be so again: what is moved away while it is listed,
+            // or a file server that is away for a while, must not end the night's watch.
+            if (first || error.code() != ExitCode::no_input) {
+                throw;
+            }
+            directory.tell(std::string(error.what()) + "; looked at again");
+        }
+    }
     return failures ? 1 : 0;
 }
 

@@ -252,6 +252,11 @@ class Runner {
                 throw;
             }
             caught(name, state, error);
+        } catch (const Json::exception& error) {
+            caught(name,
+                   state,
+                   Error(ExitCode::data,
+                         "a value has another type than expected: " + printable(error.what())));
         }
         const double s =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -285,8 +290,14 @@ class Runner {
                 }
             }
         } else if (type == "Wait") {
-            std::this_thread::sleep_for(
-                std::chrono::duration<double>(number_at(state, "Seconds") * flow_.time_scale));
+            if (!state.contains("Seconds") && !state.contains("SecondsPath")) {
+                throw Error(ExitCode::data, "a Wait for a time of day cannot be done here");
+            }
+            const double seconds =
+                state.contains("Seconds")
+                    ? number_at(state, "Seconds")
+                    : at_path(document_, text_at(state, "SecondsPath")).get<double>();
+            std::this_thread::sleep_for(std::chrono::duration<double>(seconds * flow_.time_scale));
             lead_on(state);
         } else if (type == "Action") {
             act(name, state);

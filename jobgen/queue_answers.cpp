@@ -158,6 +158,7 @@ JobState parse_qstat(const std::string& text, const std::string& id) {
         answer = parse_json(text, "qstat");
     } catch (const std::exception&) {
         JobState job;
+        job.unasked = true;
         job.reason = "qstat gave no JSON";
         return job;
     }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr double answer_s = 120;  // no scheduler command may hang for ever
 
-Outcome call(const std::vector<std::string>& command, const std::string& directory = "") {
+Outcome question(const std::vector<std::string>& command, const std::string& directory = "") {
     RunOptions options;
     options.timeout_s = answer_s;
     options.directory = directory;
@@ -29,9 +29,15 @@ Outcome call(const std::vector<std::string>& command, const std::string& directo
                         " is not in PATH: this machine has no such scheduler");
     }
     if (outcome.code == 124) {
-        throw Error(ExitCode::unavailable,
-                    command.front() + " gave no answer within " +
-                        std::to_string(static_cast<int>(answer_s)) + " s");
+        outcome.err = "no answer within " + std::to_string(static_cast<int>(answer_s)) + " s";
+    }
+    return outcome;
+}
+
+Outcome call(const std::vector<std::string>& command, const std::string& directory = "") {
+    Outcome outcome = question(command, directory);
+    if (outcome.code == 124) {
+        throw Error(ExitCode::unavailable, command.front() + " gave " + outcome.err);
     }
     return outcome;
 }
@@ -58,7 +64,13 @@ void refuse_second(const Job& job) {
         return;
     }
     const Submission before = read_submission(job.run_dir);
-    if (ask(before).active()) {
+    const JobState state = ask(before);
+    if (state.unasked) {
+        throw Error(ExitCode::unavailable,
+                    "whether job " + before.job_id + " in " + printable(job.run_dir) +
+                        " is over is not known: " + state.reason);
+    }
+    if (state.active()) {
         throw Error(ExitCode::config,
                     "job " + before.job_id + " in " + printable(job.run_dir) +
                         " is not over yet; cancel it first, or give another --run-dir");
@@ -67,11 +79,15 @@ void refuse_second(const Job& job) {
 
 }  // namespace
 
-Submission submit(const Job& job, const std::string& script) {
+void check_machine_in_service(const Job& job) {
     if (job.machine.retired) {
         throw Error(ExitCode::config,
                     "machine " + job.machine.name + " is retired: nothing can be submitted there");
     }
+}
+
+Submission submit(const Job& job, const std::string& script) {
+    check_machine_in_service(job);
     refuse_second(job);
     Submission s;
     s.scheduler = to_string(job.machine.scheduler);
@@ -110,8 +126,17 @@ Submission submit(const Job& job, const std::string& script) {
 
 namespace {
 
+/// Not a word about the job: what was true of it may still be.
+JobState not_asked(const std::string& program, const Outcome& outcome) {
+    JobState job;
+    job.unasked = true;
+    job.reason = program + " could not be asked, exit code " + std::to_string(outcome.code) + ": " +
+                 printable(last_line(outcome.err));
+    return job;
+}
+
 JobState ask_slurm(const std::string& id) {
-    const Outcome now = call({"scontrol", "-o", "show", "job", id});
+    const Outcome now = question({"scontrol", "-o", "show", "job", id});
     if (now.code == 0) {
         JobState job = parse_scontrol(now.out);
         const std::string key = " Command=";
@@ -123,8 +148,13 @@ JobState ask_slurm(const std::string& id) {
         return job;
     }
     const Outcome past =
-        call({"sacct", "-X", "-n", "-P", "-j", id, "-o", "JobID,State,ExitCode,Restarts"});
-    return past.code == 0 ? parse_sacct(past.out) : parse_sacct("");
+        question({"sacct", "-X", "-n", "-P", "-j", id, "-o", "JobID,State,ExitCode,Restarts"});
+    if (past.code != 0) {
+        // Many sites have no accounting; whether the job is known is for scontrol to say.
+        const bool answered = now.err.find("Invalid job id") != std::string::npos;
+        return answered ? parse_sacct("") : not_asked("scontrol", now);
+    }
+    return parse_sacct(past.out);
 }
 
 JobState ask_pbs(const std::string& id) {
@@ -132,9 +162,12 @@ JobState ask_pbs(const std::string& id) {
     if (id.find("[]") != std::string::npos) {
         command.insert(command.begin() + 2, "-t");
     }
-    const Outcome outcome = call(command);
+    const Outcome outcome = question(command);
     // 153: not known; 35: over and no history.
-    return outcome.code == 0 ? parse_qstat(outcome.out, id) : parse_qstat("{}", id);
+    if (outcome.code == 153 || outcome.code == 35) {
+        return parse_qstat("{}", id);
+    }
+    return outcome.code == 0 ? parse_qstat(outcome.out, id) : not_asked("qstat", outcome);
 }
 
 JobState ask_cobalt(const Submission& job) {

@@ -16,10 +16,11 @@ std::string to_string(Phase phase);
 
 struct JobState {
     Phase phase = Phase::unknown;
-    int exit_code = 0;                                       ///< of the script, when it ended
-    std::string word;                                        ///< what the scheduler calls it
-    std::string reason;                                      ///< why it waits or failed
-    std::string run_dir;                                     ///< if the scheduler tells
+    int exit_code = 0;     ///< of the script, when it ended
+    std::string word;      ///< what the scheduler calls it
+    std::string reason;    ///< why it waits or failed
+    std::string run_dir;   ///< if the scheduler tells
+    bool unasked = false;  ///< the scheduler could not be asked: unlike a job that it does not know
     std::vector<std::pair<std::string, JobState>> elements;  ///< of an array, by id
 
     JobState();  // these are defined where the type is complete, which clang 14 asks for
@@ -33,6 +34,9 @@ struct JobState {
         return phase == Phase::queued || phase == Phase::held || phase == Phase::running;
     }
 };
+
+/// Throws Error (config) for a machine that is retired.
+void check_machine_in_service(const Job& job);
 
 /// Hands the script to the scheduler of the job's machine. Throws Error (unavailable) with the
 /// scheduler's own words, (config) for a retired machine.

@@ -112,12 +112,16 @@ int reprocess_command(const Words& args) {
     job.command = command.all;
     job.version = version();
     const std::string text = script(job);
-    if (!command.options.script_file.empty()) {
-        write_text(command.options.script_file, text, true);
+    for (const auto& warning : job.warnings) {
+        std::cerr << "xpcs-jobgen: warning: " << warning << "\n";
+    }
+    const std::string& file = command.options.script_file;
+    if (!file.empty() && !config.dry_run) {
+        write_text(file, text, true);
     }
     if (command.options.submit && !config.dry_run) {
         std::cout << submit(job, write_script(job, text)).job_id << "\n";
-    } else if (command.options.script_file.empty()) {
+    } else if (file.empty() || config.dry_run) {
         std::cout << text;
     }
     return 0;

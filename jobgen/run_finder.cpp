@@ -62,7 +62,8 @@ std::vector<std::string> runs_below(const std::string& directory, const std::str
         directory, fs::directory_options::skip_permission_denied, error);
     for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
         const std::string name = it->path().filename().string();
-        if (it->is_directory()) {
+        std::error_code gone;  // what vanishes while it is looked at
+        if (it->is_directory(gone)) {
             if (name[0] == '.' || name == "resources" || name.ends_with(".job")) {
                 it.disable_recursion_pending();
             }

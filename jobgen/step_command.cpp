@@ -15,9 +15,11 @@
 #include "jobgen/schedulers/scheduler.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <thread>
 
 namespace xpcs::jobgen {
 
@@ -104,7 +106,16 @@ int gather_step() {
 int ask_step(const Words& args) {
     const std::string run_dir = absolute_path(need(args, 1, "a run directory"));
     const Submission submission = read_submission(run_dir);
-    const JobState state = overall(ask(submission), read_job_files(run_dir));
+    JobState answer = ask(submission);
+    // The flow gives up a job that cannot be asked for, so a scheduler that restarts gets a minute.
+    for (int pause_s = 1; answer.unasked && pause_s <= 64; pause_s *= 4) {
+        std::this_thread::sleep_for(std::chrono::seconds(pause_s));
+        answer = ask(submission);
+    }
+    if (answer.unasked) {
+        throw Error(ExitCode::unavailable, answer.reason);
+    }
+    const JobState state = overall(answer, read_job_files(run_dir));
     return print({{"phase", to_string(state.phase)},
                   {"job_id", submission.job_id},
                   {"exit_code", state.exit_code},

@@ -204,6 +204,22 @@ class Checker {
                 add(name, "ResultPath is missing: the result would replace the whole state");
             }
         }
+        if (type == "Action" && state.contains("Parameters") == state.contains("InputPath")) {
+            add(name, "exactly one of Parameters and InputPath is needed");
+        }
+        if (type == "Choice" && (!state.contains("Choices") || !state["Choices"].is_array() ||
+                                 state["Choices"].empty())) {
+            add(name, "Choices must be a list of rules");
+        }
+        if (type == "Wait" && state.contains("Seconds") + state.contains("SecondsPath") +
+                                      state.contains("Timestamp") +
+                                      state.contains("TimestampPath") !=
+                                  1) {
+            add(name, "exactly one of Seconds, SecondsPath, Timestamp and TimestampPath is needed");
+        }
+        if (state.contains("Parameters")) {
+            check_parameters(name, state["Parameters"]);
+        }
         if (state.contains("Catch")) {
             for (const auto& entry : state["Catch"]) {
                 if (!entry.contains("ResultPath")) {
@@ -214,6 +230,17 @@ class Checker {
         const bool ends = flag_at(state, "End") || type == "Fail";
         if (type != "Choice" && ends == state.contains("Next")) {
             add(name, "exactly one of Next and End (true) is needed");
+        }
+    }
+    void check_parameters(const std::string& name, const Json& value) {
+        if (!value.is_structured()) {
+            return;
+        }
+        for (const auto& [key, member] : value.items()) {
+            if (value.is_object() && key.ends_with(".$") && !member.is_string()) {
+                add(name, "'" + key + "' must be a path");
+            }
+            check_parameters(name, member);
         }
     }
     void check_graph() {

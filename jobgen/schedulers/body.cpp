@@ -66,7 +66,8 @@ void add_environment(const Environment& environment, std::string& out) {
         checked("module load " + quote(name));
     }
     for (const auto& line : environment.setup) {
-        checked("{ " + line + "; }");
+        // A line of its own: it may end in a comment or a semicolon, or be several lines.
+        out += "    {\n" + line + "\n    } || environment_failed " + quote(line) + "\n";
     }
 }
 

@@ -103,6 +103,16 @@ TEST(FlowDefinition, faults_are_found) {
                     s["Done"] = {{"Type", "Pass"}, {"Next", "Done"}};
                 }),
                 HasSubstr("no state ends the run"));
+    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"].erase("Parameters"); }),
+                HasSubstr("exactly one of Parameters and InputPath"));
+    EXPECT_THAT(first([](Json& s, Json&) { s["Verify"]["Parameters"]["tasks.$"] = 5; }),
+                HasSubstr("'tasks.$' must be a path"));
+    EXPECT_THAT(first([](Json& s, Json&) { s["PublishWanted"].erase("Choices"); }),
+                HasSubstr("Choices must be a list of rules"));
+    EXPECT_THAT(first([](Json& s, Json&) {
+                    s["Done"] = {{"Type", "Wait"}, {"Next", "Done"}};
+                }),
+                HasSubstr("exactly one of Seconds"));
     EXPECT_THAT(first([](Json& s, Json&) { s["Done"]["Type"] = "Succeed"; }),
                 HasSubstr("type 'Succeed' is not known"));
     EXPECT_THAT(first([](Json& s, Json&) { s["PublishWanted"]["Choices"][0]["Next"] = "Gone"; }),

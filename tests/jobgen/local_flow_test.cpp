@@ -260,6 +260,15 @@ TEST(LocalFlow, choices_waits_catches_and_fails) {
                 HasSubstr("is not there"));
     EXPECT_THAT(outcome({{"A", {{"Type", "Wait"}, {"Seconds", 60}, {"Next", "G"}}}, {"G", good}}),
                 HasSubstr("SUCCEEDED"));
+    EXPECT_THAT(outcome({{"A", {{"Type", "Wait"}, {"SecondsPath", "$.input.n"}, {"Next", "G"}}},
+                         {"G", good}}),
+                HasSubstr("SUCCEEDED"));
+    EXPECT_THAT(outcome({{"A", {{"Type", "Wait"}, {"SecondsPath", "$.input.word"}, {"Next", "G"}}},
+                         {"G", good}}),
+                HasSubstr("FAILED: A: a value has another type"));
+    EXPECT_THAT(outcome({{"A", {{"Type", "Wait"}, {"TimestampPath", "$.input.n"}, {"Next", "G"}}},
+                         {"G", good}}),
+                HasSubstr("FAILED: A: a Wait for a time of day"));
     Json action{{"Type", "Action"},
                 {"ActionUrl", "https://nowhere"},
                 {"Parameters", Json::object()},

@@ -314,7 +314,10 @@ TEST(RunScript, a_failing_environment_is_a_failed_job) {
     w.add("a.bin", "photons");
     Job job = w.job();
     job.deployment.environment.variables = {{"MINE", "a $(touch touched) b"}};
-    job.deployment.environment.setup = {"test \"$MINE\" = 'a $(touch touched) b'"};
+    job.deployment.environment.setup = {"test \"$MINE\" = 'a $(touch touched) b'",
+                                        "true  # a comment",
+                                        "A=1;",
+                                        "if true; then\n    A=2\nfi\n"};
     EXPECT_EQ(testing::bash({"bash", write_script(job, script(job))}).code, 0);
     job.deployment.environment.modules = {"no such"};
     job.run_dir = w.dir / "job2";

@@ -149,6 +149,7 @@ attend() {  # attend COMMAND...: runs it so that a signal reaches it; its exit c
     "$@" 9>&- &  # the lock is not for what a child leaves behind
     local pid=$! code=0
     children=("$pid")
+    [[ -z $stopping ]] || halt "$stopping"  # a signal that came before it was known
     wait_for "$pid" || code=$?
     children=()
     [[ -z $stopping || $code == 0 ]] || return 75
@@ -561,6 +562,7 @@ main() {
         cp -f -- "${BASH_SOURCE[0]}" "$claims/job.sh"
         launch bash "$claims/job.sh" node "$claims" &
         children=("$!")
+        [[ -z $stopping ]] || halt "$stopping"
         wait_for "${children[0]}" || true
         children=()
     else

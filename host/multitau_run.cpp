@@ -307,7 +307,8 @@ void MultitauRun::survey() {
         exclude_overflow(read);
     } else {
         std::vector<std::uint64_t> photons(static_cast<std::size_t>(setup_.partition.n_kept()), 0);
-        for_each_range([&](const ReadResult& read) { read.series.add_pixel_photons(photons); });
+        for_each_range(
+            [&](const ReadResult& read) { read.series.add_pixel_photons(map_, photons); });
         exclude_hot(photons);
     }
     if (!normalises()) return;
@@ -412,7 +413,7 @@ void MultitauRun::passes() {
     for_each_range([&](ReadResult& read) {
         if (one_pass && result_.config.mask_hot) {
             std::vector<std::uint64_t> photons(all_.excluded.size(), 0);
-            read.series.add_pixel_photons(photons);
+            read.series.add_pixel_photons(map_, photons);
             exclude_hot(photons);
         }
         note_counts(read);

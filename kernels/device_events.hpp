@@ -12,6 +12,7 @@
 
 #include "kernels/event_words.hpp"
 #include "kernels/events.hpp"
+#include "kernels/frame_map.hpp"
 #include "kernels/partition.hpp"
 
 #include <cstddef>
@@ -82,8 +83,8 @@ class DeviceEvents {
     /// [n_kept + 1] where each pixel's words begin.
     const std::vector<std::uint32_t>& begin() const;
 
-    /// Adds the photons of every pixel to sums [n_kept].
-    void add_pixel_photons(std::vector<std::uint64_t>& sums) const;
+    /// Adds the photons of every pixel, in the file frames that `frames` uses, to sums [n_kept].
+    void add_pixel_photons(const FrameMap& frames, std::vector<std::uint64_t>& sums) const;
     /// Photons of the marked pixels [n_kept], frame by frame.
     std::vector<std::uint64_t> photons_on(const std::vector<std::uint8_t>& marked) const;
 

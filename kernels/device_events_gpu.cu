@@ -155,13 +155,20 @@ __global__ void find_slots(const std::uint64_t* words,
 }
 
 /// A warp per pixel.
-__global__ void sum_pixels(EventsView events, std::uint32_t n_slots, std::uint64_t* sums) {
+__global__ void sum_pixels(EventsView events,
+                           std::uint32_t n_slots,
+                           FrameMap frames,
+                           std::int64_t begin_frame,
+                           std::uint64_t* sums) {
     const std::size_t slot = thread_index() / warp_lanes;
     if (slot >= n_slots) return;
     const unsigned lane = threadIdx.x % warp_lanes;
     std::uint64_t sum = 0;
-    for (std::size_t i = events.begin[slot] + lane; i < events.begin[slot + 1]; i += warp_lanes)
-        sum += EventWord::count(events.words[i]);
+    for (std::size_t i = events.begin[slot] + lane; i < events.begin[slot + 1]; i += warp_lanes) {
+        const std::uint64_t word = events.words[i];
+        const std::int64_t frame = begin_frame + static_cast<std::int64_t>(EventWord::frame(word));
+        if (frames(frame) != FrameMap::left_out) sum += EventWord::count(word);
+    }
     sum = warp_sum(sum);
     if (lane == 0) sums[slot] = sum;
 }
@@ -450,7 +457,8 @@ EventsView DeviceEvents::view() const {
     return memory_->view();
 }
 
-void DeviceEvents::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
+void DeviceEvents::add_pixel_photons(const FrameMap& frames,
+                                     std::vector<std::uint64_t>& sums) const {
     const Memory& m = *memory_;
     const CurrentDevice current(m.device);
     const std::size_t n = m.partition.pixel.size();
@@ -462,6 +470,8 @@ void DeviceEvents::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
            m.stream,
            m.view(),
            m.n_kept(),
+           frames,
+           m.begin_frame,
            on_device.data());
     std::vector<std::uint64_t> host(n);
     copy_to_host(host.data(), on_device.data(), n, m.stream);

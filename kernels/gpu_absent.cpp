@@ -93,7 +93,7 @@ const FramePhotons& DeviceEvents::frame_photons() const {
 const std::vector<std::uint32_t>& DeviceEvents::begin() const {
     return memory_->begin;
 }
-void DeviceEvents::add_pixel_photons(std::vector<std::uint64_t>&) const {}
+void DeviceEvents::add_pixel_photons(const FrameMap&, std::vector<std::uint64_t>&) const {}
 std::vector<std::uint64_t> DeviceEvents::photons_on(const std::vector<std::uint8_t>&) const {
     return {};
 }

@@ -316,27 +316,34 @@ bool PixelSeries::scatter(std::int64_t tile, std::int64_t n_frames, TileCells& o
     return any <= 0xFF;
 }
 
-void PixelSeries::add_pixel_photons(std::vector<std::uint64_t>& sums) const {
+void PixelSeries::add_pixel_photons(const FrameMap& frames,
+                                    std::vector<std::uint64_t>& sums) const {
     if (on_device_) {
-        on_device_->add_pixel_photons(sums);
+        on_device_->add_pixel_photons(frames, sums);
         return;
     }
+    const auto is_used = [&, begin = range_.begin_frame](std::int64_t frame) {
+        return frames(begin + frame) != FrameMap::left_out;
+    };
     if (dense_) {
         std::vector<std::uint32_t> row(frame_photons_.size());
         for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
             for (std::int64_t slot = first_slot(tile); slot < end_slot(tile); ++slot) {
                 gather_row(slot, static_cast<std::int64_t>(row.size()), row.data());
-                sums[static_cast<std::size_t>(slot)] +=
-                    std::accumulate(row.begin(), row.end(), std::uint64_t{0});
+                std::uint64_t& sum = sums[static_cast<std::size_t>(slot)];
+                for (std::size_t f = 0; f < row.size(); ++f) {
+                    if (row[f] > 0 && is_used(static_cast<std::int64_t>(f))) sum += row[f];
+                }
             }
         }
         return;
     }
     for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
         std::uint64_t* first = sums.data() + first_slot(tile);
-        for_each_record(*this, tile, [&](std::uint32_t pixel, std::uint32_t, std::uint32_t count) {
-            first[pixel] += count;
-        });
+        for_each_record(
+            *this, tile, [&](std::uint32_t pixel, std::uint32_t frame, std::uint32_t count) {
+                if (is_used(frame)) first[pixel] += count;
+            });
     }
 }
 

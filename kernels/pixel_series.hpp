@@ -16,6 +16,7 @@
 #include "kernels/array.hpp"
 #include "kernels/event_words.hpp"
 #include "kernels/events.hpp"
+#include "kernels/frame_map.hpp"
 #include "kernels/frame_photons.hpp"
 #include "kernels/partition.hpp"
 
@@ -200,9 +201,9 @@ class PixelSeries {
     /// Dense: no sample is larger (0xFF, 0xFFFF or 0xFFFFFFFF: the width that pieces needed).
     std::uint32_t largest_sample() const { return largest_sample_; }
 
-    /// Adds the photons of every kept pixel of the range, in the file frames read, to sums
-    /// [n_kept].
-    void add_pixel_photons(std::vector<std::uint64_t>& sums) const;
+    /// Adds the photons of every kept pixel of the range, in the file frames that `frames` uses, to
+    /// sums [n_kept].
+    void add_pixel_photons(const FrameMap& frames, std::vector<std::uint64_t>& sums) const;
 
     /// Takes the photons of the marked pixels [n_kept] out of frame_photons(); returns the number
     /// of records (dense: lit samples) that they have.

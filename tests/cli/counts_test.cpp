@@ -23,7 +23,7 @@ class Counts : public ::testing::Test {
         });
         for (std::int64_t t = 0; t < SmallRun::n_frames; ++t) {
             events.emplace_back(t, hot_pixel, 300);
-            if (t % 70 == 0) events.emplace_back(t, 9, 1000);
+            if (t % 70 == 1) events.emplace_back(t, 9, 1000);
         }
         std::sort(events.begin(), events.end());
         small.write_events(events);

@@ -95,6 +95,17 @@ TEST_F(MaskHot, WithoutItTheyAreReportedAndKept) {
     EXPECT_EQ(outcome.lines_with("of the counts in dynamic bin").size(), 1U) << outcome.err;
 }
 
+TEST_F(MaskHot, OnlyTheFramesThatAreUsedSayWhatIsHot) {
+    // Hot in even frames of the first half.
+    for (std::int64_t t = 0; t < 200; t += 2)
+        events.emplace_back(t, 1000, 9);
+    std::sort(events.begin(), events.end());
+    small.write_events(events);
+    small.expect_done({"3 hot pixels masked"}, {"--mask-hot"});
+    small.expect_done({"2 hot pixels masked"}, {"--mask-hot", "-b", "-200"});
+    small.expect_done({"2 hot pixels masked"}, {"--mask-hot", "-b", "1", "-f", "2"});
+}
+
 TEST_F(MaskHot, SeveralPassesGiveTheSame) {
     small.expect_done({}, {"--mask-hot", "-nf", "1"});
     const auto whole = numeric_datasets(small.result());

@@ -137,9 +137,12 @@ class DeviceEventsGpu : public GpuTest {
         EXPECT_EQ(gpu.counts().outside_frames, cpu.counts().outside_frames);
         EXPECT_EQ(gpu.frame_photons().to_vector(), cpu.frame_photons().to_vector());
         std::vector<std::uint64_t> ours(partition.pixel.size(), 5), theirs(ours);
-        gpu.add_pixel_photons(ours);
-        cpu.add_pixel_photons(theirs);
-        EXPECT_EQ(ours, theirs);
+        const std::int64_t first = cpu.range().begin_frame;
+        for (const FrameMap& map : {FrameMap{0, 1, 1, INT64_MAX}, FrameMap{first + 7, 3, 2, 40}}) {
+            gpu.add_pixel_photons(map, ours);
+            cpu.add_pixel_photons(map, theirs);
+            EXPECT_EQ(ours, theirs);
+        }
     }
     void expect_same_sums(const PixelSeries& gpu, const PixelSeries& cpu, MultitauRequest request) {
         const MultitauSums theirs = cpu::multitau(cpu, request);

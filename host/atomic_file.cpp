@@ -46,4 +46,13 @@ void check_can_write(const std::string& path) {
     const NewFile probe(target_of(path).string(), true);
 }
 
+void require_no_input(const std::string& path, const std::vector<std::string>& inputs) {
+    for (const std::string& input : inputs) {
+        std::error_code ignored;
+        if (!input.empty() && fs::equivalent(path, input, ignored)) {
+            refuse(ExitCode::usage, path, "it is read here; another name expected");
+        }
+    }
+}
+
 }  // namespace xpcs

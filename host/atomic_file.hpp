@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace xpcs {
 
@@ -14,5 +15,8 @@ void write_file_atomically(const std::string& path, std::string_view content);
 
 /// Throws Error (cannot_create) if write_file_atomically(path) could not begin; leaves nothing.
 void check_can_write(const std::string& path);
+
+/// Throws Error (usage) if `path` is one of the files that are read: it would be lost.
+void require_no_input(const std::string& path, const std::vector<std::string>& inputs);
 
 }  // namespace xpcs

@@ -332,6 +332,12 @@ std::string free_path(std::string path, bool overwrite) {
     if (!overwrite && fs::exists(fs::symlink_status(path, error))) {
         is_taken(path);
     }
+    // Renaming would put a file in the place of a device or a pipe.
+    const auto status = fs::status(path, error);
+    if (fs::exists(status) && !fs::is_regular_file(status)) {
+        throw Error(ExitCode::cannot_create,
+                    "'" + printable(path) + "': exists and is not a regular file");
+    }
     return path;
 }
 

@@ -54,8 +54,8 @@ class ClaimedFile {
 /// A file that appears complete under its final name, or not at all.
 class NewFile {
   public:
-    /// Throws Error (cannot_create): the name is taken and not to be overwritten; no such
-    /// directory, or no file can be made in it.
+    /// Throws Error (cannot_create): the name is taken and not to be overwritten, or by what is no
+    /// regular file; no such directory, or no file can be made in it.
     NewFile(std::string final_path, bool overwrite);
 
     const std::string& path() const { return final_path_; }

@@ -126,6 +126,10 @@ int cmd_convert(const std::vector<std::string>& args) {
         Log::warning(options.input + ": " + std::to_string(report.duplicates) +
                      " records of a pixel that came twice in a frame summed into one");
     }
+    if (report.late > 0) {
+        Log::warning(options.input + ": " + std::to_string(report.late) + " events beyond the " +
+                     std::to_string(report.n_frames) + " frames of --n-frames left out");
+    }
     Log::info(options.input + " (" + report.format + "): " + std::to_string(report.n_events) +
               " events, " + std::to_string(report.n_photons) + " photons in " +
               std::to_string(report.n_frames) + " frames of " + std::to_string(report.rows) +

@@ -186,6 +186,7 @@ int cmd_fit(const std::vector<std::string>& args) {
     }
     const FitRequest request = request_of(command);
     const std::string& path = parsed.positional.front();
+    require_no_input(command.csv, {path});
     const ResultReader reader(path);
     const FitTable fits = fit_result(reader.data(), request);
     std::cout << to_text(fits) << std::flush;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/convert.hpp"
 
+#include "host/atomic_file.hpp"
 #include "host/claimed_file.hpp"
 #include "host/errors.hpp"
 #include "host/memory.hpp"
@@ -21,7 +22,7 @@ namespace {
 /// A whole run: photons in order of frame and pixel, each pair once.
 struct Content {
     std::int64_t rows = 0, cols = 0, n_frames = 0;
-    std::int64_t no_data = 0, duplicates = 0;
+    std::int64_t no_data = 0, duplicates = 0, late = 0;
     std::vector<Photons> photons;
 };
 
@@ -102,12 +103,18 @@ Content read_all(const std::string& path,
                             " of memory twice; convert parts of the run");
         }
     }
-    content.n_frames = std::max({frames_seen(info, counts.last_frame),
-                                 info.last_frame_partial ? 0 : counts.last_frame + 1,
-                                 options.n_frames});
+    content.n_frames = options.n_frames;
+    if (options.n_frames == 0) {
+        content.n_frames = std::max(frames_seen(info, counts.last_frame),
+                                    info.last_frame_partial ? 0 : counts.last_frame + 1);
+    }
     sort_and_merge(content);
-    while (!content.photons.empty() && content.photons.back().frame >= content.n_frames)
-        content.photons.pop_back();
+    const auto late = std::partition_point(
+        content.photons.begin(), content.photons.end(), [&](const Photons& photons) {
+            return photons.frame < content.n_frames;
+        });
+    if (!info.last_frame_partial) content.late = content.photons.end() - late;
+    content.photons.erase(late, content.photons.end());
     if (info_out != nullptr) *info_out = info;
     return content;
 }
@@ -149,6 +156,8 @@ ConvertFormat convert_format_of(const std::string& output) {
 
 ConvertReport convert(const ConvertOptions& options) {
     const ConvertFormat format = convert_format_of(options.output);
+    require_no_input(options.output, {options.input});
+    require_no_input(options.output, options.source.more_files);
     if (!options.overwrite && std::filesystem::exists(options.output)) {
         throw Error(ExitCode::cannot_create,
                     "convert: " + options.output + ": exists; another name or --overwrite allowed");
@@ -163,6 +172,7 @@ ConvertReport convert(const ConvertOptions& options) {
                         " samples without data (all bits set), which a sparse file cannot hold; "
                         "--drop-no-data leaves them out (the q-map must mask them)");
     }
+    require_no_input(options.output, info.files);  // also what its links lead to
     NewFile file(options.output, options.overwrite);
     write_as(format, content, file.hidden_path(), options.input);
     SourceOptions back;
@@ -187,6 +197,7 @@ ConvertReport convert(const ConvertOptions& options) {
         report.n_photons += photons.count;
     report.no_data = content.no_data;
     report.duplicates = content.duplicates;
+    report.late = content.late;
     report.bytes_in = info.n_bytes;
     return report;
 }

@@ -31,6 +31,7 @@ struct ConvertReport {
     std::int64_t n_photons = 0;
     std::int64_t no_data = 0;     ///< samples left out
     std::int64_t duplicates = 0;  ///< records summed into one
+    std::int64_t late = 0;        ///< events beyond --n-frames, left out
     std::uint64_t bytes_in = 0, bytes_out = 0;
     std::vector<std::string> warnings;  ///< of the reader
 };
@@ -38,9 +39,9 @@ struct ConvertReport {
 /// The format that a name asks for. Throws Error (usage) for another ending.
 ConvertFormat convert_format_of(const std::string& output);
 
-/// Takes 32 bytes of memory per event. Throws Error: of the source; data (samples without data, or
-/// what the format cannot hold: pixel index, frame gap); no_memory; cannot_create, io; internal if
-/// the file read back is not what was read.
+/// Takes 32 bytes of memory per event. Throws Error: of the source; usage (the output is an input);
+/// data (samples without data, or what the format cannot hold: pixel index, frame gap); no_memory;
+/// cannot_create, io; internal if the file read back is not what was read.
 ConvertReport convert(const ConvertOptions& options);
 
 }  // namespace xpcs

@@ -10,11 +10,13 @@
 #include "host/run_setup.hpp"
 #include "host/stop.hpp"
 #include "host/summary.hpp"
+#include "host/text.hpp"
 #include "kernels/device.hpp"
 
 #include <fmt/format.h>
 #include <oneapi/tbb/task_arena.h>
 
+#include <algorithm>
 #include <iostream>
 #include <new>
 #include <optional>
@@ -23,9 +25,29 @@ namespace xpcs {
 
 namespace {
 
-/// One raw file, the `last` of the program or not: everything that can go wrong without data is
-/// found before any is read.
-std::string run_one(const RunConfig& config, const std::string& raw, bool last, Summary& summary) {
+/// The options by which a result gets its name: --overwrite is about what earlier programs left,
+/// not about the results of this one (raw files of the same name in several directories).
+RunConfig naming_of(const RunConfig& config,
+                    const std::string& raw,
+                    const std::string& base,
+                    const std::vector<std::string>& done) {
+    RunConfig naming = config;
+    const std::string path = planned_result_path(config, base);
+    if (config.overwrite && std::find(done.begin(), done.end(), path) != done.end()) {
+        Log::warning(printable(raw) + ": '" + printable(path) +
+                     "' was written just now; it is kept, and this result gets a number");
+        naming.overwrite = false;
+    }
+    return naming;
+}
+
+/// One raw file, the `last` of the program or not, after those whose results are `done`: everything
+/// that can go wrong without data is found before any is read.
+std::string run_one(const RunConfig& config,
+                    const std::string& raw,
+                    bool last,
+                    const std::vector<std::string>& done,
+                    Summary& summary) {
     RunSetup setup = prepare_run(config, raw);
     if (config.dry_run) {
         print_plan(setup.plan);
@@ -33,13 +55,14 @@ std::string run_one(const RunConfig& config, const std::string& raw, bool last, 
     }
     Log::info(setup.headline());
     std::optional<ResultFile> file;
-    if (!config.follow) file.emplace(config, setup.base, setup.result.metadata.file);
+    const RunConfig naming = naming_of(config, raw, setup.base, done);
+    if (!config.follow) file.emplace(naming, setup.base, setup.result.metadata.file);
     run_multitau(setup, file ? &*file : nullptr);
     if (last) setup.device->close();
     RunResult& result = setup.result;
     if (config.follow) {
         finish_setup(setup);
-        file.emplace(config, setup.base, result.metadata.file);
+        file.emplace(naming, setup.base, result.metadata.file);
     }
     result.warnings = Log::warnings();
 
@@ -81,7 +104,11 @@ Failure attempt(const Work& work) {
 }  // namespace
 
 int run_correlate(const RunConfig& config) {
-    if (!config.summary.empty() && !config.dry_run) check_can_write(config.summary);
+    if (!config.summary.empty() && !config.dry_run) {
+        require_no_input(config.summary, config.raw);
+        require_no_input(config.summary, {config.qmap, config.metadata, config.config_file});
+        check_can_write(config.summary);
+    }
     Summary summary(config);
     int first_failure = 0;
     std::vector<std::string> done;
@@ -92,10 +119,11 @@ int run_correlate(const RunConfig& config) {
         Log::clear_warnings();
         std::string path;
         const Failure failure =
-            attempt([&] { path = run_one(config, raw, &raw == &runs.back(), summary); });
+            attempt([&] { path = run_one(config, raw, &raw == &runs.back(), done, summary); });
         if (failure.code == 0) {
             // The path of a result is the last thing said about it, on standard output.
             if (!path.empty()) std::cout << path << std::endl;
+            done.push_back(path);
             continue;
         }
         summary.failed(raw, failure.code, failure.message, Log::warnings());

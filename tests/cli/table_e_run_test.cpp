@@ -184,6 +184,23 @@ TEST_F(Output, E49ExistsGetsNumbersAndOverwriteReplaces) {
     EXPECT_EQ(after.at("run_results_2.hdf"), before.at("run_results_2.hdf"));
 }
 
+TEST_F(Output, E49ResultsOfOneCallDoNotReplaceEachOther) {
+    small.expect_done();
+    const std::string other = small.dir.file("other/run.bin");
+    std::filesystem::create_directory(small.dir.file("other"));
+    std::filesystem::copy(small.raw, other);
+    std::filesystem::copy(small.metadata, small.dir.file("other/run_metadata.hdf"));
+    const Outcome outcome = small.correlate({"-w", "-r", other});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, small.result() + "\n" + small.result("run_results_1.hdf") + "\n");
+    EXPECT_EQ(outcome.lines_with("was written just now").size(), 1U) << outcome.err;
+}
+
+TEST_F(Output, E49SummaryIsNotWrittenOverAnInput) {
+    for (const std::string& input : {small.raw, small.qmap_file})
+        small.expect_refused(ExitCode::usage, {input, "is read here"}, {"--summary", input});
+}
+
 TEST_F(Output, PrefixAndSuffix) {
     const Outcome outcome = small.correlate({"-p", "a_", "-u", "_b"});
     EXPECT_EQ(outcome.last_line_of_out(), small.result("a_run_b_results.hdf"));

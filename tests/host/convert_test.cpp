@@ -7,6 +7,8 @@
 #include "tests/host/raw_files.hpp"
 #include "tests/host/temp_dir.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -88,6 +90,58 @@ TEST_F(Convert, SamplesWithoutDataAreRefusedUnlessDropped) {
     EXPECT_EQ(to(dense, out, true).no_data, 1);
     EXPECT_EQ(events_of(out), (std::vector<Event>{{1, 599, 65534}}));
     expect_error(ExitCode::cannot_create, {"out.h5", "exists"}, [&] { to(dense, out, true); });
+}
+
+TEST_F(Convert, NeverTakesThePlaceOfWhatItReads) {
+    const std::string raw = directory_.file("a.bin"), link = directory_.file("b.bin");
+    const auto words = testing::words_of({{0, 5, 1}, {0, 5, 2}, {1, 700, 1}});
+    testing::write_words(raw, words);
+    std::filesystem::create_symlink(raw, link);
+    ConvertOptions options;
+    options.input = raw;
+    options.overwrite = options.source.drop_bad_index = true;
+    options.rows = 20;
+    options.cols = 30;
+    for (const std::string& output : {raw, link}) {
+        options.output = output;
+        expect_error(ExitCode::usage, {output, "is read here"}, [&] { convert(options); });
+    }
+    EXPECT_EQ(std::filesystem::file_size(raw), 8 * words.size());
+
+    options.output = directory_.file("pipe.bin");
+    ASSERT_EQ(::mkfifo(options.output.c_str(), 0600), 0);
+    expect_error(
+        ExitCode::cannot_create, {"pipe.bin", "not a regular file"}, [&] { convert(options); });
+    EXPECT_TRUE(std::filesystem::is_fifo(options.output));
+
+    // A master with a link to the frames, which would be lost.
+    const std::string data = directory_.file("data.h5"), master = directory_.file("master.h5");
+    {
+        h5::write(h5::create_file(data).id(),
+                  "/entry/data/data",
+                  std::vector<std::uint16_t>(600, 1),
+                  {1, 20, 30});
+        const h5::File file = h5::create_file(master);
+        h5::require_group(file.id(), "/entry/data");
+        h5::link_external(file.id(), "/entry/data/data_1", "data.h5", "/entry/data/data");
+    }
+    options.input = master;
+    options.output = data;
+    expect_error(ExitCode::usage, {"data.h5", "is read here"}, [&] { convert(options); });
+}
+
+TEST_F(Convert, FramesBeyondThoseOfTheAcquisitionAreLeftOutAndCounted) {
+    const std::string raw = directory_.file("a.bin");
+    testing::write_words(raw, testing::words_of({{0, 5, 1}, {3, 5, 2}, {9, 7, 1}}));
+    ConvertOptions options;
+    options.input = raw;
+    options.output = directory_.file("a.h5");
+    options.source.n_frames = 3;
+    const ConvertReport report = convert(options);
+    EXPECT_EQ(report.n_frames, 3);
+    EXPECT_EQ(report.late, 2);
+    EXPECT_EQ(report.n_events, 1);
+    EXPECT_EQ(open_frame_source(options.output, {})->info().n_frames, 3);
 }
 
 TEST_F(Convert, WhatAFormatCannotHold) {

@@ -55,6 +55,7 @@ class Loader {
     void load_centres(const std::string& kind,
                       const std::array<std::int64_t, 2>& num_pts,
                       std::array<std::vector<double>, 2>& v_list);
+    void load_blemish();
     void load_texts();
     double geometry(const std::string& name);
     void check_hash(QMap& qmap) const;
@@ -351,11 +352,22 @@ void Loader::check_hash(QMap& qmap) const {
     }
 }
 
+/// The mask alone says which pixels are used; the programs that draw it leave out bad ones.
+void Loader::load_blemish() {
+    qmap_.blemish = load_flags("blemish");
+    std::int64_t bad = 0;
+    for (std::size_t p = 0; p < qmap_.mask.size(); ++p)
+        bad += qmap_.mask[p] != 0 && qmap_.blemish[p] == 0;
+    if (bad == 0) return;
+    warn("/qmap/blemish calls " + std::to_string(bad) +
+         " pixels bad that are in /qmap/mask; they are used");
+}
+
 QMap Loader::load() {
     qmap_.file = path_;
     require_layout();
     qmap_.mask = load_flags("mask");
-    if (has("blemish")) qmap_.blemish = load_flags("blemish");
+    if (has("blemish")) load_blemish();
     qmap_.dynamic_roi_map = load_labels("dynamic_roi_map");
     qmap_.static_roi_map = load_labels("static_roi_map");
     load_num_pts("dynamic", qmap_.dynamic_num_pts);

@@ -424,6 +424,16 @@ TEST(QMap, MaskOfPlainIntegersAndFloats) {
     EXPECT_THAT(with_nan.error().what(), AllOf(HasSubstr("NaN"), HasSubstr("row 1, column 3")));
 }
 
+TEST(QMap, BadPixelsInTheMaskAreWarnedOf) {
+    QMap qmap = small();
+    qmap.blemish.assign(24, 1);
+    qmap.blemish[3] = qmap.blemish[7] = 0;
+    TempDir dir;
+    save_qmap(qmap, dir.file("a.hdf"), false);
+    EXPECT_THAT(load_qmap(dir.file("a.hdf")).warnings,
+                ElementsAre(HasSubstr("blemish calls 2 pixels bad that are in /qmap/mask")));
+}
+
 TEST(QMap, NumberOfBinsMustBePossible) {
     const Spoiled zero(replace("static_num_pts", std::vector<std::int64_t>{0, 2}, {2}));
     EXPECT_THAT(zero.error().what(), HasSubstr("static_num_pts says 0"));

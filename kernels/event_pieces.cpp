@@ -44,6 +44,16 @@ ChunkBounds bounds_of(const EventChunk& chunk) {
     return bounds;
 }
 
+/// Narrow records hold few of large counts: where most events would become many of them, wide ones
+/// take less.
+bool narrow_records_are_too_many(const EventChunk& chunk) {
+    constexpr std::uint64_t always_fine = 1 << 16;
+    std::uint64_t extra = 0;
+    for (const std::uint32_t count : chunk.count)
+        extra += count / NarrowRecord::max_count;
+    return extra > chunk.size() + always_fine;
+}
+
 /// A count that a record cannot hold becomes several events; they add up again in the series.
 /// Notes those on kept pixels.
 void split_counts(const EventChunk& chunk,
@@ -166,7 +176,9 @@ SeriesPiece make_piece(const EventChunk& chunk,
     if (span > std::int64_t{1} << WideRecord::frame_bits) {
         throw std::length_error("a block of events spans more than 2^31 frames");
     }
-    const bool use_wide = span > std::int64_t{1} << NarrowRecord::frame_bits;
+    const bool use_wide =
+        span > std::int64_t{1} << NarrowRecord::frame_bits ||
+        (bounds.largest_count > NarrowRecord::max_count && narrow_records_are_too_many(chunk));
     piece.frame_base = chunk.frame_base + first_frame;
     piece.n_frames = span;
     piece.ordered = bounds.ordered;

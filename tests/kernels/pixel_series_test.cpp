@@ -65,6 +65,20 @@ TEST(PixelSeries, PhotonsOfEveryPixelAreThoseOfItsFrames) {
     }
 }
 
+TEST(PixelSeries, LargeCountsTakeFewRecords) {
+    constexpr std::uint64_t large = 40'000'000;  // 156 863 records of at most 255
+    reference::Run run = poisson_run(20, 600, 0.3, 17, 20);
+    for (std::int64_t t = 0; t < 20; ++t)
+        at(run, t, 7) = at(run, t, 599) = static_cast<double>(large);
+    const Partition partition = partition_of(run);
+    const PixelSeries series = sparse_series(run, partition, {0, 20, 0, n_tiles(partition)}, 500);
+    std::vector<std::uint64_t> found(600, 0);
+    series.add_pixel_photons({0, 1, 1, 20}, found);
+    EXPECT_EQ(found[7], 20 * large);
+    EXPECT_EQ(found[599], 20 * large);
+    EXPECT_LT(series.memory_bytes(), std::size_t{1} << 20);
+}
+
 TEST(PixelSeries, MarkedPixelsAreTakenOutOfTheFrames) {
     const reference::Run run = bright_run();
     const Partition partition = partition_of(run);

@@ -150,7 +150,9 @@ std::int64_t MultitauRun::frames_of(const ReadResult& read) const {
 /// After the first pass the number of frames in the file is known.
 void MultitauRun::settle_frames(ReadResult& read) {
     const RunConfig& c = result_.config;
-    if (result_.source.sparse && read.decode.records == 0) {
+    // A file of frames in which nothing was counted is a run without signal.
+    if (result_.source.sparse && read.decode.records == 0 &&
+        frames_seen(result_.source, read.decode.last_frame) < 1) {
         throw Error(ExitCode::data, result_.raw + ": no events");
     }
     result_.frame_times = std::move(read.times);

@@ -27,6 +27,34 @@ std::string joined(const std::vector<std::string>& words) {
     return out;
 }
 
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/// Numbers in names count as numbers: data_2 comes before data_10, whether zeros lead them or not.
+bool comes_before(const std::string& a, const std::string& b) {
+    const auto number = [](const std::string& text, std::size_t& at) {
+        const std::size_t first = std::min(text.find_first_not_of('0', at), text.size());
+        while (at < text.size() && is_digit(text[at]))
+            ++at;
+        const std::size_t start = std::min(first, at);
+        return std::pair(at - start, text.substr(start, at - start));  // longer is larger
+    };
+    std::size_t i = 0, j = 0;
+    while (i < a.size() && j < b.size()) {
+        if (is_digit(a[i]) && is_digit(b[j])) {
+            const auto of_a = number(a, i), of_b = number(b, j);
+            if (of_a != of_b) return of_a < of_b;
+        } else if (a[i] != b[j]) {
+            return a[i] < b[j];
+        } else {
+            ++i;
+            ++j;
+        }
+    }
+    return std::pair(a.size() - i, a) < std::pair(b.size() - j, b);
+}
+
 /// 3-D and 4-D datasets below a group, for messages.
 void list_candidates(hid_t file,
                      const std::string& path,
@@ -198,7 +226,11 @@ class Finder {
     void add_group(const h5::File& file, const std::string& path, const std::string& group) {
         std::int64_t used = 0, dangling = 0, beyond = 0;
         const std::size_t before = segments_.size();
-        for (const h5::Child& child : h5::children(file.id(), group)) {
+        std::vector<h5::Child> members = h5::children(file.id(), group);
+        std::sort(members.begin(), members.end(), [](const h5::Child& a, const h5::Child& b) {
+            return comes_before(a.name, b.name);
+        });
+        for (const h5::Child& child : members) {
             const std::string name = group + "/" + child.name;
             if (child.kind == h5::Kind::dangling) {
                 ++dangling;
@@ -355,9 +387,19 @@ class Finder {
                                 std::to_string(whole.rows) + " x " + std::to_string(whole.cols));
             }
             segment.source_first = part.source_first;
-            segment.n_frames = std::min(part.n_frames, segment.n_frames - part.source_first);
-            if (segment.n_frames > 0) append(dataset, std::move(segment));
-            frames += part.n_frames;
+            const std::int64_t there =
+                std::clamp<std::int64_t>(segment.n_frames - part.source_first, 0, part.n_frames);
+            segment.n_frames = there;
+            if (there > 0) append(dataset, std::move(segment));
+            frames += there;
+            if (there == part.n_frames) continue;
+            // What follows has its place in time, but frames before it do not exist.
+            info_.warnings.push_back(whole.file + ": " + part.file + " has " +
+                                     std::to_string(there) + " of the " +
+                                     std::to_string(part.n_frames) +
+                                     " frames that its virtual dataset expects of it; the " +
+                                     std::to_string(frames) + " frames up to there are used");
+            break;
         }
         if (frames == 0) {
             throw Error(ExitCode::data,

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <utility>
 
 namespace xpcs {
@@ -77,13 +78,18 @@ class SparseSource final : public FrameSource {
         const std::uint64_t first = part.begin[start], n = part.begin[stop] - first;
         block.bytes.resize(static_cast<std::size_t>(n) * 8);
         if (n > 0) {
-            h5::read_slab(
-                index_, h5::native_type<std::uint32_t>(), {first}, {n}, block.bytes.data());
-            h5::read_slab(intensity_,
-                          h5::native_type<std::uint32_t>(),
-                          {first},
-                          {n},
-                          block.bytes.data() + 4 * n);
+            const auto no_index = [&](std::uint64_t i, std::int64_t value) {
+                if (options_.drop_bad_index) return;
+                bad_index(part, frame_of(part, first + i), value);
+            };
+            read_words(index_, first, n, block.bytes.data(), no_index);
+            const auto no_count = [&](std::uint64_t i, std::int64_t value) {
+                throw Error(ExitCode::data,
+                            part.file + ": frame " + std::to_string(frame_of(part, first + i)) +
+                                ": " + std::to_string(value) +
+                                " counts in a pixel; 0 to 4294967295 expected");
+            };
+            read_words(intensity_, first, n, block.bytes.data() + 4 * n, no_count);
         }
         block.sequence = sequence_++;
         block.first_record = static_cast<std::int64_t>(start);
@@ -132,8 +138,46 @@ class SparseSource final : public FrameSource {
     }
 
   private:
+    /// The frame of the run that an event of a part lies in.
+    static std::int64_t frame_of(const SparsePart& part, std::uint64_t event) {
+        const auto next = std::upper_bound(part.begin.begin(), part.begin.end(), event);
+        return part.first + (next - part.begin.begin()) - 1;
+    }
+
+    static bool fits_words(const h5::Dataset& dataset) {
+        const h5::Type type = h5::type_of(dataset);
+        const auto held = h5::lock();
+        return H5Tget_size(type.id()) <= 4 && H5Tget_sign(type.id()) == H5T_SGN_NONE;
+    }
+
+    /// Integers of any kind as 32-bit words. HDF5 would take values that do not fit for the nearest
+    /// ones that do: they are handed to `refuse`, and become the largest word.
+    template <class Refuse>
+    static void read_words(const h5::Dataset& dataset,
+                           std::uint64_t first,
+                           std::uint64_t n,
+                           std::byte* to,
+                           const Refuse& refuse) {
+        if (fits_words(dataset)) {
+            h5::read_slab(dataset, h5::native_type<std::uint32_t>(), {first}, {n}, to);
+            return;
+        }
+        std::vector<std::int64_t> values(static_cast<std::size_t>(n));
+        h5::read_slab(dataset, h5::native_type<std::int64_t>(), {first}, {n}, values.data());
+        constexpr std::uint32_t largest = std::numeric_limits<std::uint32_t>::max();
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            std::uint32_t word = largest;
+            if (values[i] < 0 || values[i] > std::int64_t{largest}) {
+                refuse(i, values[i]);
+            } else {
+                word = static_cast<std::uint32_t>(values[i]);
+            }
+            std::memcpy(to + 4 * i, &word, sizeof word);
+        }
+    }
+
     [[noreturn]] void
-    bad_index(const SparsePart& part, std::int64_t frame, std::uint32_t index) const {
+    bad_index(const SparsePart& part, std::int64_t frame, std::int64_t index) const {
         throw Error(ExitCode::data,
                     part.file + ": frame " + std::to_string(frame) + ": pixel index " +
                         std::to_string(index) + " is outside the detector of " +
@@ -167,7 +211,8 @@ class SparseSource final : public FrameSource {
         const h5::Dataset intensity = h5::open_dataset(file.id(), part.group + "/intensity");
         for (const h5::Dataset* dataset : {&pointers, &index, &intensity})
             require_integers(*dataset);
-        part.begin = h5::read<std::uint64_t>(pointers, std::uint64_t{1} << 34);
+        const auto begin = h5::read<std::int64_t>(pointers, std::uint64_t{1} << 34);
+        part.begin.assign(begin.begin(), begin.end());
         const std::uint64_t n = h5::n_elements(h5::shape_of(index));
         const std::uint64_t n_values = h5::n_elements(h5::shape_of(intensity));
         const std::string name = path + ": " + part.group;
@@ -176,8 +221,8 @@ class SparseSource final : public FrameSource {
                         name + ": " + std::to_string(n) + " values of index, " +
                             std::to_string(n_values) + " of intensity; as many of each expected");
         }
-        if (part.begin.size() < 2 || part.begin.front() != 0 || part.begin.back() != n ||
-            !std::is_sorted(part.begin.begin(), part.begin.end())) {
+        if (begin.size() < 2 || begin.front() != 0 || part.begin.back() != n ||
+            !std::is_sorted(begin.begin(), begin.end())) {
             throw Error(ExitCode::data,
                         name + "/frame_ptr: must rise from 0 to the number of events, " +
                             std::to_string(n));

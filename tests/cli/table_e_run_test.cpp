@@ -126,6 +126,23 @@ TEST_F(Signal, E47NoCountsAtAll) {
     }
 }
 
+TEST_F(Signal, E47FramesWithoutEventsAreNoCountsEither) {
+    const std::string events = small.dir.file("run.h5");
+    {
+        const h5::File file = h5::create_file(events);
+        const std::string group = "/entry/data/";
+        h5::write(file.id(), group + "frame_ptr", std::vector<std::uint64_t>(101, 0));
+        h5::write(file.id(), group + "index", std::vector<std::uint32_t>());
+        h5::write(file.id(), group + "intensity", std::vector<std::uint32_t>());
+    }
+    small.raw = events;
+    for (const char* nf : {"0", "1"}) {
+        small.expect_done({"warning", events, "no photon"}, with_summary({"-nf", nf}));
+        EXPECT_EQ(summary()["runs"][0]["no_signal"], true);
+        EXPECT_EQ(small.read(intensity_path).size(), 200U);
+    }
+}
+
 TEST_F(Signal, E48OneHotPixelDominatesABin) {
     auto events = poisson_events(400, 2048, 0.01, 7);
     std::erase_if(events, [](const Event& e) { return std::get<1>(e) == 700; });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/arguments.hpp"
 #include "host/commands.hpp"
+#include "host/log.hpp"
 #include "host/progress.hpp"
 #include "host/simulate.hpp"
 #include "host/stop.hpp"
@@ -267,6 +268,11 @@ int cmd_simulate(const CommandArgs& args) {
             throw_if_stopped();
         };
         report = simulate(command);
+    }
+    if (report.n_clipped > 0) {
+        Log::warning(printable(report.raw_files.front()) + ": " + std::to_string(report.n_clipped) +
+                     " counts are larger than the file can hold and are its largest; they do not "
+                     "have the dynamics of the truth file (lower --occupancy, or more bits)");
     }
     report_on(report);
     return 0;

@@ -268,6 +268,7 @@ constexpr std::size_t tile_pixels = 8192;
 
 struct Totals {
     std::int64_t events = 0, photons = 0;
+    std::int64_t clipped = 0;  ///< counts larger than the file can hold
 };
 
 /// Events of one module in a span of frames: made pixel by pixel, tile by tile on all threads, then
@@ -305,6 +306,7 @@ class EventSlab {
         for (const Tile& tile : tiles_) {
             totals.events += static_cast<std::int64_t>(tile.events.size());
             totals.photons += tile.photons;
+            totals.clipped += tile.clipped;
         }
     }
     const std::vector<Photons>& events() const { return events_; }
@@ -313,7 +315,7 @@ class EventSlab {
     struct Tile {
         std::vector<Photons> events;
         std::vector<std::uint32_t> start;  ///< [frame] number of events, then their place
-        std::int64_t photons = 0;
+        std::int64_t photons = 0, clipped = 0;
     };
 
     void make_tile(SpecklePixels& pixels,
@@ -323,7 +325,7 @@ class EventSlab {
                    std::int64_t end) {
         Tile& tile = tiles_[number];
         tile.events.clear();
-        tile.photons = 0;
+        tile.photons = tile.clipped = 0;
         tile.start.assign(static_cast<std::size_t>(end - begin), 0);
         const std::size_t last = std::min((number + 1) * tile_pixels, module.n_pixels());
         for (std::size_t local = number * tile_pixels; local < last; ++local) {
@@ -333,6 +335,7 @@ class EventSlab {
                     tile.events.push_back({frame, static_cast<std::uint32_t>(local), kept});
                     ++tile.start[static_cast<std::size_t>(frame - begin)];
                     tile.photons += kept;
+                    tile.clipped += count > most_;
                 });
         }
     }
@@ -381,6 +384,7 @@ void fill_frames(SpecklePixels& pixels,
                 samples[row * n_pixels + pixel] = static_cast<Sample>(kept);
                 ++sum.events;
                 sum.photons += kept;
+                sum.clipped += count > most;
             });
         }
         of_tile[tile] = sum;
@@ -388,6 +392,7 @@ void fill_frames(SpecklePixels& pixels,
     for (const Totals& sum : of_tile) {
         totals.events += sum.events;
         totals.photons += sum.photons;
+        totals.clipped += sum.clipped;
     }
 }
 
@@ -559,6 +564,7 @@ SimulateReport simulate(const SimulateOptions& given) {
     });
     report.n_events = totals.events;
     report.n_photons = totals.photons;
+    report.n_clipped = totals.clipped;
 
     write_simulated_metadata(metadata.hidden_path(), options, report);
     const std::string facts = simulated_truth(options, report);

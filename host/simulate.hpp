@@ -92,6 +92,7 @@ struct SimulateReport {
     double beam_center_x = 0, beam_center_y = 0;
     std::int64_t n_events = 0;   ///< (pixel, frame) pairs with counts
     std::int64_t n_photons = 0;  ///< hot pixels included
+    std::int64_t n_clipped = 0;  ///< counts that the format cannot hold: written as its largest
     std::int64_t lit_pixels = 0;
     std::vector<std::int64_t> hot_pixels;
 };

@@ -137,6 +137,7 @@ std::string simulated_truth(const SimulateOptions& options, const SimulateReport
     truth["lit_pixels"] = report.lit_pixels;
     truth["events"] = report.n_events;
     truth["photons"] = report.n_photons;
+    truth["clipped"] = report.n_clipped;
     if (options.format == SimulateFormat::ftf) truth["bits"] = options.ftf_bits;
     if (options.format == SimulateFormat::hdf5 || options.format == SimulateFormat::dectris ||
         options.format == SimulateFormat::dectris4d) {

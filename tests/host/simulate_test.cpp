@@ -440,5 +440,22 @@ TEST_F(Simulate, DiskFullIsAnOutputError) {
     EXPECT_EQ(files_in(directory.path()), 0);
 }
 
+TEST_F(Simulate, CountsThatTheFileCannotHoldAreCounted) {
+    SimulateOptions options = small();
+    options.n_frames = 20;
+    options.occupancy = 250;
+    for (const SimulateFormat format : {SimulateFormat::hdf5, SimulateFormat::rigaku}) {
+        options.format = format;
+        options.output = directory.file(format == SimulateFormat::hdf5 ? "a.h5" : "a.bin");
+        options.sample_bytes = 1;
+        EXPECT_EQ(simulate(options).n_clipped > 0, format == SimulateFormat::hdf5);
+    }
+    options.occupancy = 0.1;
+    options.overwrite = true;
+    options.output = directory.file("a.h5");
+    options.format = SimulateFormat::hdf5;
+    EXPECT_EQ(simulate(options).n_clipped, 0);
+}
+
 }  // namespace
 }  // namespace xpcs

@@ -444,6 +444,7 @@ TEST_F(Simulate, CountsThatTheFileCannotHoldAreCounted) {
     SimulateOptions options = small();
     options.n_frames = 20;
     options.occupancy = 250;
+    options.overwrite = true;  // both have a_truth.json
     for (const SimulateFormat format : {SimulateFormat::hdf5, SimulateFormat::rigaku}) {
         options.format = format;
         options.output = directory.file(format == SimulateFormat::hdf5 ? "a.h5" : "a.bin");
@@ -451,7 +452,6 @@ TEST_F(Simulate, CountsThatTheFileCannotHoldAreCounted) {
         EXPECT_EQ(simulate(options).n_clipped > 0, format == SimulateFormat::hdf5);
     }
     options.occupancy = 0.1;
-    options.overwrite = true;
     options.output = directory.file("a.h5");
     options.format = SimulateFormat::hdf5;
     EXPECT_EQ(simulate(options).n_clipped, 0);

@@ -164,6 +164,7 @@ const Fields<Queue>& queue_fields() {
         {"jobs_limit", int_field(&Queue::jobs_limit, 1, 1'000'000)},
         {"cpus_per_gpu", int_field(&Queue::cpus_per_gpu, 1, 100'000)},
         {"direct", bool_field(&Queue::direct)},
+        {"routes", list_field(&Queue::routes)},
         {"closed", text_field(&Queue::closed)},
         {"note", text_field(&Queue::note)},
     };

@@ -23,12 +23,13 @@ struct Queue {
     int max_count = 0;        ///< nodes; 0 = no limit known
     std::vector<int> counts;  ///< the only GPU numbers allowed
     long min_walltime_s = 0;
-    long max_walltime_s = 0;  ///< 0 = no limit known
-    int array_limit = 0;      ///< array elements queued or running; 0 = no limit known
-    int jobs_limit = 0;       ///< jobs queued or running; 0 = no limit known
-    int cpus_per_gpu = 0;     ///< fixed by the site; 0 = free
-    bool direct = true;       ///< false: only reached by routing
-    std::string closed;       ///< why it takes no jobs, "" if it does
+    long max_walltime_s = 0;          ///< 0 = no limit known
+    int array_limit = 0;              ///< array elements queued or running; 0 = no limit known
+    int jobs_limit = 0;               ///< jobs queued or running; 0 = no limit known
+    int cpus_per_gpu = 0;             ///< fixed by the site; 0 = free
+    bool direct = true;               ///< false: only reached by routing
+    std::vector<std::string> routes;  ///< the queues to which it hands its jobs
+    std::string closed;               ///< why it takes no jobs, "" if it does
     std::string note;
     Place place;
 };

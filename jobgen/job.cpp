@@ -236,6 +236,13 @@ Job make_job(const Site& site,
     check_texts(job);
     check_scheduler(job);
     check_array(job);
+    const bool of_array = std::any_of(job.dependency.begin(),
+                                      job.dependency.end(),
+                                      [](const auto& id) { return id.find('[') != id.npos; });
+    if (of_array && job.machine.scheduler == Scheduler::pbs) {
+        job.warnings.emplace_back("PBS judges an array by the element that ended last: the job may "
+                                  "start although another one failed");
+    }
     return job;
 }
 

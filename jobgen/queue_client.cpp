@@ -6,10 +6,14 @@
 #include "jobgen/process.hpp"
 #include "jobgen/site_check.hpp"
 
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <map>
 
 namespace xpcs::jobgen {
@@ -86,6 +90,21 @@ void check_machine_in_service(const Job& job) {
     }
 }
 
+namespace {
+
+/// Slurm takes a job that it does not know, a mistyped one too, as one that has succeeded.
+void warn_of_unknown(const std::vector<std::string>& dependency) {
+    for (const auto& id : dependency) {
+        const Outcome now = question({"scontrol", "-o", "show", "job", id});
+        if (now.code != 0 && now.err.find("Invalid job id") != std::string::npos) {
+            std::cerr << "xpcs-jobgen: warning: job " << printable(id)
+                      << " is not known to Slurm (any more), which takes the dependency as met\n";
+        }
+    }
+}
+
+}  // namespace
+
 Submission submit(const Job& job, const std::string& script) {
     check_machine_in_service(job);
     refuse_second(job);
@@ -109,6 +128,9 @@ Submission submit(const Job& job, const std::string& script) {
         s.pid_start = process_start(s.pid);
         s.job_id = std::to_string(s.pid);
     } else {
+        if (job.machine.scheduler == Scheduler::slurm) {
+            warn_of_unknown(job.dependency);
+        }
         const auto command = submit_command(job.machine.scheduler, script);
         const Outcome outcome = call(command, job.run_dir);
         s.job_id = parse_job_id(outcome.out);
@@ -180,6 +202,13 @@ JobState ask_cobalt(const Submission& job) {
     return state;
 }
 
+/// The machine on which a job without a scheduler runs, if that is not this one.
+std::string other_machine(const JobFiles& files) {
+    std::array<char, 256> name{};
+    ::gethostname(name.data(), name.size() - 1);
+    return files.state == "running" && files.host != name.data() ? files.host : "";
+}
+
 JobState ask_shell(const Submission& job) {
     JobState state;
     if (job.pid > 0 && process_start(job.pid) == job.pid_start && job.pid_start != 0) {
@@ -187,6 +216,11 @@ JobState ask_shell(const Submission& job) {
         return state;
     }
     const JobFiles files = read_job_files(job.run_dir);
+    if (const std::string machine = other_machine(files); !machine.empty()) {
+        state.unasked = true;
+        state.reason = "it runs on " + machine + ", or has died there: ask on that machine";
+        return state;
+    }
     state.word = files.state;
     state.exit_code = files.exit_code;
     state.reason = files.reason;
@@ -220,6 +254,12 @@ JobState ask(const Submission& job) {
 
 void cancel(const Submission& job) {
     if (job.scheduler == "shell") {
+        const std::string machine = other_machine(read_job_files(job.run_dir));
+        if (!machine.empty()) {
+            throw Error(ExitCode::unavailable,
+                        "job " + job.job_id + " runs on " + printable(machine) +
+                            ": cancel it on that machine");
+        }
         const bool same = job.pid > 0 && process_start(job.pid) == job.pid_start;
         if (!same || ::kill(static_cast<pid_t>(job.pid), SIGTERM) != 0) {
             throw Error(ExitCode::unavailable,
@@ -246,11 +286,11 @@ JobState overall(const JobState& queue, const JobFiles& files) {
     } else if (queue.phase == Phase::unknown && !files.state.empty()) {
         // Older than the scheduler remembers: the files know.
         state.exit_code = files.exit_code;
-        state.reason = files.reason;
         state.phase = files.state == "done"      ? Phase::done
                       : files.state == "failed"  ? Phase::failed
                       : files.state == "stopped" ? Phase::cancelled
                                                  : Phase::unknown;
+        state.reason = queue.unasked ? queue.reason : files.reason;
     } else if (queue.phase == Phase::failed && !files.reason.empty()) {
         state.reason = queue.reason + (queue.reason.empty() ? "" : "; ") + files.reason;
     }

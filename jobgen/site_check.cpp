@@ -182,6 +182,26 @@ std::string walltime_trouble(const Queue& queue, long seconds) {
            walltime_text(queue.max_walltime_s);
 }
 
+/// A job that fits none of the queues behind a routing one gets an id and vanishes.
+std::string route_trouble(const Machine& machine, const Queue& queue, const Request& request) {
+    std::string tried;
+    for (const auto& name : queue.routes) {
+        const Queue& behind = machine.queues.at(name);
+        const std::string trouble = count_trouble(machine, behind, request).empty()
+                                        ? walltime_trouble(behind, request.walltime_s)
+                                        : "";
+        if (count_trouble(machine, behind, request).empty() && trouble.empty()) {
+            return "";
+        }
+        tried += trouble.empty() ? "" : (tried.empty() ? "" : "; ") + trouble;
+    }
+    return queue.routes.empty()
+               ? ""
+               : "no queue to which '" + queue.name + "' hands its jobs takes " +
+                     std::to_string(request.nodes) + " nodes for " +
+                     walltime_text(request.walltime_s) + (tried.empty() ? "" : ": " + tried);
+}
+
 std::string filesystem_trouble(const Machine& machine, const std::vector<std::string>& names) {
     for (const auto& name : names) {
         const auto& known = machine.filesystems;
@@ -214,6 +234,9 @@ std::string impossible(const Machine& machine, const Request& request, std::stri
     }
     field = "walltime";
     if (auto trouble = walltime_trouble(queue, request.walltime_s); !trouble.empty()) {
+        return trouble;
+    }
+    if (auto trouble = route_trouble(machine, queue, request); !trouble.empty()) {
         return trouble;
     }
     field = "filesystems";
@@ -254,6 +277,10 @@ void check_machine(const Machine& machine) {
     for (const auto& [name, queue] : machine.queues) {
         if (queue.by_gpu && queue.counts.empty()) {
             refuse(queue.place, what + ": queue '" + name + "' counts GPUs and has no `counts`");
+        }
+        for (const auto& route : queue.routes) {
+            check_reference(
+                machine.queues, route, queue.place, what + ": queue '" + name + "': route");
         }
     }
     // These are written into directives, where nothing can be quoted.

@@ -104,6 +104,7 @@ void queue_lines(std::ostringstream& out, const Machine& machine) {
         text += q.array_limit ? ", array of " + std::to_string(q.array_limit) : "";
         text += q.jobs_limit ? ", " + std::to_string(q.jobs_limit) + " jobs" : "";
         text += q.direct ? "" : ", only by routing";
+        text += q.routes.empty() ? "" : ", routes to " + joined(q.routes);
         text += q.closed.empty() ? "" : ", closed: " + q.closed;
         text += q.note.empty() ? "" : " (" + q.note + ")";
         line(out, "  " + name, text.substr(2));

@@ -180,7 +180,10 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
         if (!stream.next_request(static_cast<double>(keep_alive_timeout_sec_), stopping)) {
             break;
         }
-        good = process_request(stream, left == 1, closed, nullptr);
+        // The library would believe any range, beyond the end of a file or a thousand times the
+        // same: files look at the header themselves, everything else is answered whole.
+        good = process_request(
+            stream, left == 1, closed, [](httplib::Request& request) { request.ranges.clear(); });
         if (!good || closed) {
             break;
         }

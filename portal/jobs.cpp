@@ -81,6 +81,7 @@ Jobs::Jobs(std::string jobgen, std::vector<std::string> deployments, std::string
 
 Jobs::~Jobs() {
     stop_.request_stop();
+    threads_.clear();  // waits for them while what they look at is still there
 }
 
 std::vector<std::string> Jobs::command(const JobRequest& request) const {
@@ -229,14 +230,23 @@ void Jobs::work(std::int64_t id, const JobRequest& request) {
     for (const std::string& file : deployments_) {
         ask.insert(ask.end(), {"--deployments", file});
     }
+    // Who asks a scheduler all the time is a burden to it: less and less often, at last once a
+    // minute.
+    using Clock = std::chrono::steady_clock;
+    std::chrono::seconds pause{1};
+    auto due = Clock::now();
     while (!stop_.stop_requested()) {
-        const ChildResult status = run_child(ask, 60);
-        if (status.output != told) {
-            told = status.output;
-            set(id, "running", told);
-        }
-        if (status.status != 0 && status.status != 69) {
-            return set(id, "failed", "\nthe job failed\n");
+        if (Clock::now() >= due) {
+            const ChildResult status = run_child(ask, 300);
+            if (status.output != told) {
+                told = status.output;
+                set(id, "running", told);
+            }
+            if (status.status != 0 && status.status != 69) {
+                return set(id, "failed", "\nthe job failed\n");
+            }
+            due = Clock::now() + pause;
+            pause = std::min(2 * pause, std::chrono::seconds{60});
         }
         // The result appears complete or not at all: it is the sign that the job has done its work.
         if (!result_in(output_of(request)).empty()) {

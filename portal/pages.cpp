@@ -76,7 +76,7 @@ std::string pages_links(const Query& query, std::int64_t total) {
         out += fmt::format("<a href=\"/?{}\">{}</a>", escape(query_link(other)), text);
     };
     if (query.offset > 0) {
-        link(std::max<std::int64_t>(0, query.offset - query.limit), "‹ newer page");
+        link(std::max<std::int64_t>(0, query.offset - query.limit), "‹ previous page");
     }
     if (pages > 1) {
         out += fmt::format("<span>page {} of {}</span>", query.offset / query.limit + 1, pages);
@@ -136,6 +136,9 @@ std::string query_link(const Query& query) {
     }
     if (query.sort != "newest") {
         add("sort", query.sort);
+    }
+    if (query.limit != Query{}.limit) {
+        add("limit", std::to_string(query.limit));
     }
     if (query.offset > 0) {
         add("offset", std::to_string(query.offset));
@@ -287,7 +290,7 @@ Html run_body(const PageContext& context,
     return {out};
 }
 
-Html compare_body(const std::vector<Hit>& runs) {
+Html compare_body(const std::vector<Hit>& runs, std::size_t chosen) {
     std::string ids, list;
     for (const Hit& run : runs) {
         ids += (ids.empty() ? "" : ",") + std::to_string(run.id);
@@ -299,7 +302,7 @@ Html compare_body(const std::vector<Hit>& runs) {
                         escape(run.start.substr(0, 16)));
     }
     return {fmt::format(
-        "<h1>Compare {} {}</h1><section class=\"card\" id=\"compare\" "
+        "<h1>Compare {} {}</h1>{}<section class=\"card\" id=\"compare\" "
         "data-runs=\"{}\"><ul>{}</ul>"
         "<div class=\"controls\"><label>bin <select "
         "id=\"compare-bin\"></select></label><label>offset "
@@ -311,13 +314,19 @@ Html compare_body(const std::vector<Hit>& runs) {
         "</section>",
         runs.size(),
         runs.size() == 1 ? "run" : "runs",
+        chosen > runs.size() ? fmt::format("<p class=\"finding note\">{} were chosen; at most {} "
+                                           "are compared, and only those that exist.</p>",
+                                           chosen,
+                                           most_compared)
+                             : "",
         ids,
         list)};
 }
 
-Html experiment_body(const std::string& name, const std::vector<Hit>& runs) {
+Html experiment_body(const std::string& name, const std::vector<Hit>& runs, std::int64_t total) {
     json list = json::array();
     std::string rows;
+    const std::size_t skipped = static_cast<std::size_t>(total) - runs.size();
     const auto value = [](std::optional<double> v) { return v ? json(*v) : json(nullptr); };
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const Hit& run = runs[i];
@@ -345,8 +354,12 @@ Html experiment_body(const std::string& name, const std::vector<Hit>& runs) {
     };
     return {
         fmt::format(
-            "<h1>Experiment {}</h1><div class=\"grid\" id=\"trends\" data-live data-runs=\"{}\">",
+            "<h1>Experiment {}</h1>{}<div class=\"grid\" id=\"trends\" data-live data-runs=\"{}\">",
             escape(name),
+            skipped > 0 ? fmt::format("<p class=\"finding note\">The last {} of {} runs.</p>",
+                                      runs.size(),
+                                      total)
+                        : "",
             escape(dump_text(list))) +
         card("Relaxation time at the middle q", "trend-tau") + card("Contrast", "trend-contrast") +
         card("Intensity", "trend-intensity") + card("Temperature", "trend-temperature") +

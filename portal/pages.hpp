@@ -35,8 +35,11 @@ Html run_body(const PageContext& context,
               const Stored& record,
               const Relatives& relatives,
               bool has_report);
-Html compare_body(const std::vector<Hit>& runs);
-Html experiment_body(const std::string& name, const std::vector<Hit>& runs);
+constexpr std::size_t most_compared = 8;
+/// `chosen`: how many were asked for.
+Html compare_body(const std::vector<Hit>& runs, std::size_t chosen);
+/// `total`: how many there are, of which these are the last.
+Html experiment_body(const std::string& name, const std::vector<Hit>& runs, std::int64_t total);
 Html login_body(const std::string& message);
 Html message_body(const std::string& title, const std::string& text);
 

@@ -56,7 +56,8 @@ void Server::State::page_routes() {
     });
     http.Get("/compare", [this](const Request& request, Response& response) {
         std::vector<Hit> runs;
-        const std::size_t n = std::min<std::size_t>(8, request.get_param_value_count("run"));
+        const std::size_t chosen = request.get_param_value_count("run");
+        const std::size_t n = std::min(most_compared, chosen);
         for (std::size_t i = 0; i < n; ++i) {
             const auto record =
                 Loan(pool)->get(whole(request.get_param_value("run", i)), viewer_of(request));
@@ -65,18 +66,19 @@ void Server::State::page_routes() {
             }
         }
         runs.empty() ? not_found(request, response)
-                     : send_page(request, response, "Compare", compare_body(runs));
+                     : send_page(request, response, "Compare", compare_body(runs, chosen));
     });
     http.Get("/experiment", [this](const Request& request, Response& response) {
         const std::string name = request.get_param_value("name").substr(0, 300);
         Query query;
         query.facets[facet_experiment].insert(name);
-        query.sort = "oldest";
         query.limit = 1000;
-        const Answer answer = Loan(pool)->search(query, viewer_of(request));
+        Answer answer = Loan(pool)->search(query, viewer_of(request));
+        // Of very many, those that were measured last; as time went.
+        std::reverse(answer.hits.begin(), answer.hits.end());
         answer.hits.empty()
             ? not_found(request, response)
-            : send_page(request, response, name, experiment_body(name, answer.hits));
+            : send_page(request, response, name, experiment_body(name, answer.hits, answer.total));
     });
 }
 

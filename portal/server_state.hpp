@@ -114,7 +114,10 @@ struct Server::State {
                    const Html& body,
                    int status = 200);
     void not_found(const Request& request, Response& response);
-    bool send_file(Response& response, const std::string& path, const std::string& type);
+    bool send_file(const Request& request,
+                   Response& response,
+                   const std::string& path,
+                   const std::string& type);
     std::optional<Stored> record_of(const Request& request);
     std::optional<Session> operator_of(const Request& request, Response& response);
     std::vector<Stored> chosen_runs(const Request& request);

@@ -140,6 +140,50 @@ TEST(Outage, a_second_job_waits_for_what_is_known_of_the_first) {
     EXPECT_EQ(read_text(d.dir / "calls"), "submitted\n");
 }
 
+TEST(Outage, a_job_without_scheduler_on_another_machine_is_not_over) {
+    OperatorsDesk d;
+    Submission s;
+    s.scheduler = "shell";
+    s.job_id = "4000000";
+    s.pid = 4'000'000;
+    s.pid_start = 1;
+    s.run_dir = d.dir / "job";
+    write_submission(s);
+    write_file(d.dir / "job/status.json",
+               R"({"state":"running","exit_code":0,"host":"the-other-one"})");
+    EXPECT_TRUE(ask(s).unasked);
+    const Outcome status = d.jobgen({"status", d.dir / "job"});
+    EXPECT_EQ(status.code, 69);
+    EXPECT_THAT(status.out, HasSubstr("runs on the-other-one"));
+    EXPECT_THAT(d.jobgen({"cancel", d.dir / "job"}).err, HasSubstr("on that machine"));
+}
+
+TEST(Outage, dependencies_that_schedulers_take_lightly_are_told) {
+    OperatorsDesk d;
+    write_file(d.dir / "away.over", "");
+    std::vector<std::string> call{"script",
+                                  "-r",
+                                  d.dir / "data/r1/r1.bin",
+                                  "-q",
+                                  d.dir / "data/the_qmap.h5",
+                                  "-o",
+                                  d.dir / "out",
+                                  "--account",
+                                  "A",
+                                  "--run-dir",
+                                  d.dir / "job",
+                                  "--deployment",
+                                  "perlmutter",
+                                  "--dependency",
+                                  "77",
+                                  "--submit"};
+    EXPECT_THAT(d.jobgen(call).err, HasSubstr("job 77 is not known to Slurm"));
+    call[12] = "polaris";
+    call[14] = "77[].server";
+    call[15] = "-n";
+    EXPECT_THAT(d.jobgen(call).err, HasSubstr("the element that ended last"));
+}
+
 TEST(Refused, a_batch_leaves_no_manifest_in_the_way_of_the_next_try) {
     OperatorsDesk d;
     const Outcome refused = d.batch({"--deployment", "polaris"});
@@ -188,6 +232,39 @@ TEST(Refused, status_never_writes_over_what_another_has_done_meanwhile) {
     fs::permissions(readable / "out", fs::perms::owner_read | fs::perms::owner_exec);
     EXPECT_EQ(d.jobgen({"batch", "status", readable / "out/batch.json"}).code, 0);
     fs::permissions(readable / "out", fs::perms::owner_all);
+}
+
+TEST(Refused, what_no_queue_behind_a_routing_one_takes) {
+    OperatorsDesk d;
+    const auto asked = [&](const std::string& nodes, const std::string& walltime) {
+        return d.jobgen({"script",
+                         "-r",
+                         d.dir / "data/r1/r1.bin",
+                         "-q",
+                         d.dir / "data/the_qmap.h5",
+                         "-o",
+                         d.dir / "out",
+                         "--deployment",
+                         "polaris",
+                         "--account",
+                         "A",
+                         "--queue",
+                         "prod",
+                         "--nodes",
+                         nodes,
+                         "--walltime",
+                         walltime,
+                         "-n"});
+    };
+    EXPECT_EQ(asked("10", "03:00:00").code, 0);
+    EXPECT_EQ(asked("25", "06:00:00").code, 0);
+    EXPECT_EQ(asked("100", "24:00:00").code, 0);
+    const Outcome vanishes = asked("24", "03:00:01");
+    EXPECT_EQ(vanishes.code, 78);
+    EXPECT_THAT(vanishes.err, HasSubstr("allowed in queue 'small': 00:05:00 to 03:00:00"));
+    write_file(d.dir / "site.yaml",
+               "schema: 1\nmachines:\n  polaris:\n    queues:\n      mine: {routes: [smal]}\n");
+    EXPECT_THAT(d.jobgen({"check", d.dir / "site.yaml"}).err, HasSubstr("did you mean 'small'?"));
 }
 
 TEST(Refused, lists_from_windows_name_the_same_files) {

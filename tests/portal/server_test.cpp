@@ -119,6 +119,57 @@ TEST_F(ServerTest, AnswersCarryPoliciesAndCookiesAreClosed) {
     EXPECT_THAT(behind_tls->get_header_value("Set-Cookie"), HasSubstr("; Secure"));
 }
 
+TEST_F(ServerTest, ARangeIsAPartOfTheFileOrNone) {
+    const std::string whole_file = get("/report/1")->body;  // <p>report</p>
+    const auto part = [this](const char* range, bool condition = false) {
+        httplib::Headers headers{{"Range", range}};
+        if (condition) {
+            headers.emplace("If-Range", "\"x\"");
+        }
+        return answered(client_->Get("/report/1", headers));
+    };
+    EXPECT_EQ(part("bytes=3-8")->status, 206);
+    EXPECT_EQ(part("bytes=3-8")->body, "report");
+    EXPECT_EQ(part("bytes=3-8")->get_header_value("Content-Range"), "bytes 3-8/13");
+    EXPECT_EQ(part("bytes=9-")->body, "</p>");
+    EXPECT_EQ(part("bytes=-4")->body, "</p>");
+    EXPECT_EQ(part("bytes=-99")->body, whole_file);
+    EXPECT_EQ(part("bytes=9-9223372036854775807")->body, "</p>");
+    // What a client asks that has the whole file already.
+    EXPECT_EQ(part("bytes=13-")->status, 416);
+    EXPECT_EQ(part("bytes=999-")->get_header_value("Content-Range"), "bytes */13");
+    EXPECT_EQ(part("bytes=-0")->status, 416);
+    // Several, or on a condition: the whole file, once.
+    EXPECT_EQ(part("bytes=0-,0-,0-")->status, 200);
+    EXPECT_EQ(part("bytes=0-,0-,0-")->body, whole_file);
+    EXPECT_EQ(part("bytes=3-8", true)->body, whole_file);
+    EXPECT_EQ(answered(client_->Get("/", {{"Range", "bytes=99999999-"}}))->status, 200);
+}
+
+TEST_F(ServerTest, PagesSayWhatTheyLeaveOut) {
+    json document = document_of(root_ + "/run", {});
+    document["content"]["files"] = json::array();
+    std::vector<json> many;
+    for (int i = 0; i < 1001; ++i) {
+        document["subject"] = "globus://c/many" + std::to_string(i);
+        document["content"]["dc"]["titles"][0]["title"] = "many " + std::to_string(i);
+        document["content"]["project_metadata"] = {
+            {"experiment", "long"}, {"start_time", "2025-01-01T" + std::to_string(100'000 + i)}};
+        many.push_back(document);
+    }
+    Catalogue(dir_.file("c.db"), false).ingest_all(many);
+    const std::string trends = get("/experiment?name=long")->body;
+    EXPECT_THAT(trends, HasSubstr("The last 1000 of 1001 runs."));
+    EXPECT_THAT(trends, HasSubstr("many 1000<"));
+    EXPECT_THAT(trends, Not(HasSubstr("many 0<")));
+    EXPECT_LT(trends.find("many 1<"), trends.find("many 1000<"));
+    EXPECT_THAT(get("/experiment?name=exp")->body, Not(HasSubstr("The last")));
+    EXPECT_THAT(get("/?experiment=long&limit=5")->body, HasSubstr("limit=5&amp;offset=5"));
+    EXPECT_THAT(get("/compare?run=1&run=3&run=4&run=5&run=6&run=7&run=8&run=9&run=10")->body,
+                HasSubstr("9 were chosen; at most 8"));
+    EXPECT_THAT(get("/compare?run=1")->body, Not(HasSubstr("were chosen")));
+}
+
 TEST_F(ServerTest, NoFileOutsideTheRecordAndTheRoot) {
     EXPECT_EQ(get("/files/1/run_results.hdf")->status, 200);
     for (const char* path : {"/files/1/../../secret",

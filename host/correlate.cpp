@@ -57,6 +57,8 @@ std::string run_one(const RunConfig& config,
     std::optional<ResultFile> file;
     const RunConfig naming = naming_of(config, raw, setup.base, done);
     if (!config.follow) file.emplace(naming, setup.base, setup.result.metadata.file);
+    // Hot pixels that are masked change the q-map.
+    if (file && !config.mask_hot) file->write_ahead(setup.result.qmap);
     run_multitau(setup, file ? &*file : nullptr);
     if (last) setup.device->close();
     RunResult& result = setup.result;

@@ -305,9 +305,8 @@ void copy_values(hid_t from, const std::string& from_path, hid_t to, const std::
     copy_dataset(h5::open_dataset(from, from_path), to, path);
 }
 
-void write_qmap(hid_t file, const RunResult& result) {
-    const QMap& qmap = result.qmap;
-    if (!result.config.transpose_qmap && can_copy_file_of(qmap)) {
+std::string write_qmap(hid_t file, const QMap& qmap, bool transposed) {
+    if (!transposed && can_copy_file_of(qmap)) {
         const h5::File source = h5::open_file(qmap.file);
         copy_recompressed(source.id(), qmap_group, file, rp::qmap.path);
     } else {
@@ -315,10 +314,11 @@ void write_qmap(hid_t file, const RunResult& result) {
         write_qmap_group(qmap, source.id(), qmap_group);
         copy_recompressed(source.id(), qmap_group, file, rp::qmap.path);
     }
+    std::string hash = qmap_hash(qmap);
     const h5::Group group = h5::open_group(file, rp::qmap.path);
-    if (H5Aexists(group.id(), "hash") <= 0) {
-        h5::write_attribute(group.id(), "hash", qmap_hash(qmap));
-    }
+    const auto held = h5::lock();
+    if (H5Aexists(group.id(), "hash") <= 0) h5::write_attribute(group.id(), "hash", hash);
+    return hash;
 }
 
 }  // namespace xpcs

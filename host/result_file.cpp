@@ -14,8 +14,11 @@
 #include "host/version.hpp"
 #include "kernels/twotime.hpp"
 
+#include <oneapi/tbb/task_arena.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <system_error>
 
 namespace xpcs {
@@ -234,6 +237,7 @@ struct ResultFile::State {
     ClaimedFile hidden;  // before the file: removed after it is closed
     h5::File file;
     std::unique_ptr<BandSink> sink;
+    std::future<std::string> qmap_hash;  // of the q-map that is written ahead; before the file
     bool written = false;
 };
 
@@ -272,11 +276,25 @@ std::unique_ptr<ChunkWriter> ResultFile::band_level(const BandLevel& level, std:
     return map;
 }
 
+void ResultFile::write_ahead(const QMap& qmap) {
+    const int threads = state_->config.threads;
+    state_->qmap_hash = std::async(
+        threads == 1 ? std::launch::deferred : std::launch::async, [this, &qmap, threads] {
+            // Its own arena: no thread that waits for the library is needed to pack what is
+            // written.
+            oneapi::tbb::task_arena arena(threads > 0 ? threads
+                                                      : oneapi::tbb::task_arena::automatic);
+            return arena.execute(
+                [&] { return write_qmap(state_->file.id(), qmap, state_->config.transpose_qmap); });
+        });
+}
+
 void ResultFile::write(const RunResult& result) {
     const hid_t file = state_->file.id();
     try {
+        if (!state_->qmap_hash.valid()) write_ahead(result.qmap);
+        const std::string qmap_hash = state_->qmap_hash.get();
         complete_entry(file, result);
-        write_qmap(file, result);
         if (has_multitau(result.config.type)) {
             write_multitau(file, result);
             write_config(file, result, rp::multitau_config.path);
@@ -290,7 +308,7 @@ void ResultFile::write(const RunResult& result) {
             write_config(file, result, rp::band_config.path);
         }
         write_scattering(file, result);
-        write_provenance(file, result);
+        write_provenance(file, result, qmap_hash);
         write_nexus_view(file);
     } catch (const Error& error) {
         cannot_write(state_->name(), error);

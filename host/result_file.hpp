@@ -73,6 +73,10 @@ class ResultFile {
     /// band_chunk blocks; close it before write().
     std::unique_ptr<ChunkWriter> band_level(const BandLevel& level, std::size_t n_bins);
 
+    /// Begins to write the q-map, on threads of its own where the run has more than one; what goes
+    /// wrong is thrown by write(). The q-map may not change until then.
+    void write_ahead(const QMap& qmap);
+
     void write(const RunResult& result);
 
     /// Flush, close, fsync, re-open and check, take the final name exclusively (or replace with

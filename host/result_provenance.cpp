@@ -363,7 +363,7 @@ void write_config(hid_t file, const RunResult& result, const std::string& path) 
     write_other_options(group, result.config);  // last: `device` is where it was computed
 }
 
-void write_provenance(hid_t file, const RunResult& result) {
+void write_provenance(hid_t file, const RunResult& result, const std::string& qmap_hash) {
     const h5::Group group = h5::require_group(file, rp::provenance.path);
     h5::describe(group.id(), "", rp::provenance.description);
     std::vector<std::string> arguments{rp::program_name};
@@ -384,7 +384,7 @@ void write_provenance(hid_t file, const RunResult& result) {
     put_text(file, rp::prov_format, result.source.format);
     put_text(file, rp::prov_detected_by, result.source.detected_by);
     put_text(file, rp::prov_qmap_file, result.qmap.file);
-    put_text(file, rp::prov_qmap_hash, qmap_hash(result.qmap));
+    put_text(file, rp::prov_qmap_hash, qmap_hash);
     put_text(file, rp::prov_metadata_file, result.metadata.file);
     put_texts(file, rp::prov_warnings, result.warnings);
     finish(h5::write_scalar<std::int64_t>(file,

@@ -52,8 +52,9 @@ std::string displace_metadata_xpcs(hid_t file);
 void complete_entry(hid_t file, const RunResult& result);
 
 /// /xpcs/qmap: the datasets of the q-map file as they are, with attributes, recompressed. From
-/// memory if the file no longer holds the q-map that was used, or it was transposed.
-void write_qmap(hid_t file, const RunResult& result);
+/// memory if the file no longer holds the q-map that was used, or it was transposed. Returns the
+/// hash of the q-map that was used.
+std::string write_qmap(hid_t file, const QMap& qmap, bool transposed);
 
 /// Copies a group member by member; compressed datasets get result_storage().
 void copy_recompressed(hid_t from, const std::string& from_path, hid_t to, const std::string& path);
@@ -68,7 +69,7 @@ void write_scattering(hid_t file, const RunResult& result);
 
 /// Options as given, with the frame selection as resolved, into `group` (.../config).
 void write_config(hid_t file, const RunResult& result, const std::string& group);
-void write_provenance(hid_t file, const RunResult& result);
+void write_provenance(hid_t file, const RunResult& result, const std::string& qmap_hash);
 
 /// [rows][n_static] values of static bins brought to [rows][n_labels]: means over all pixels of a
 /// label (bins weighted with their pixels), NaN for a label without pixels.

@@ -32,6 +32,29 @@ __device__ T warp_sum(T value) {
     return value;
 }
 
+/// The sums over the warp of n values of every lane, that of value k on lanes k * 32 / n and after.
+/// Lanes hand over half of what they have and keep the sums of the other half, so n values take
+/// little more steps than one. `value` is overwritten.
+template <int n, class T>
+__device__ T warp_sums(T (&value)[n], int lane) {
+    int mask = warp_lanes / 2;
+#pragma unroll
+    for (int half = n / 2; half > 0; half /= 2) {
+        const bool upper = (lane & mask) != 0;
+#pragma unroll
+        for (int k = 0; k < half; ++k) {
+            const T kept = upper ? value[k + half] : value[k];
+            const T given = upper ? value[k] : value[k + half];
+            value[k] = kept + lane_xor(given, mask);
+        }
+        mask /= 2;
+    }
+    T sum = value[0];
+    for (; mask > 0; mask /= 2)
+        sum += lane_xor(sum, mask);
+    return sum;
+}
+
 /// A warp (n_threads = 32) or a whole block that works on one pixel.
 template <int n_threads>
 struct Group {
@@ -68,6 +91,21 @@ struct Group {
             sync();
             return all;
         }
+    }
+
+    /// The sums over the group of n values of every thread, n a power of two up to 8: that of value
+    /// k comes back in thread k, 0 in those from n on. `partial` is shared, [n_warps][n].
+    template <int n, class T>
+    __device__ T sums(T (&value)[n], T* partial) const {
+        const T mine = warp_sums(value, lane);
+        constexpr int share = warp_lanes / n;
+        if (lane % share == 0) partial[warp * n + lane / share] = mine;
+        sync();
+        T all = 0;
+        for (int w = 0; rank < n && w < n_warps; ++w)
+            all += partial[w * n + rank];
+        sync();
+        return all;
     }
 
     /// A number that no other group gets. `shared` is a shared word of the group.

@@ -20,8 +20,12 @@ constexpr int block_threads = 256;
 template <class Kind, bool is_warp>
 struct Shape;
 template <>
-struct Shape<Counts, true> {
+struct Shape<SmallCounts, true> {
     static constexpr int threads = warp_lanes, window = 1024;
+};
+template <>
+struct Shape<SmallCounts, false> {
+    static constexpr int threads = block_threads, window = 8192;
 };
 template <>
 struct Shape<Counts, false> {
@@ -33,14 +37,15 @@ struct Shape<Weighted, true> {
 };
 template <>
 struct Shape<Weighted, false> {
-    static constexpr int threads = block_threads, window = 2048;
+    static constexpr int threads = block_threads, window = 4096;
 };
 template <>
 struct Shape<WideCounts, false> {
     static constexpr int threads = block_threads, window = 4096;
 };
 
-/// What one group keeps in shared memory, widest first so that all are aligned.
+/// What one group keeps in shared memory, all aligned: the blocks to 16 bytes, then from the
+/// widest.
 template <class Kind, class Shape>
 struct Scratch {
     using Sum = typename Kind::Sum;
@@ -50,31 +55,36 @@ struct Scratch {
     static constexpr int window = Shape::window;
     // With weights every warp has sums of its own: G2 first, past and future after.
     static constexpr int copies = Kind::weighted ? 2 * n_warps : 1;
+    static constexpr int partials = 8 * n_warps;
+    // While events are paired: half of the blocks are their values, the rest is shared by the
+    // warps.
+    static constexpr int staged_values = window / 2;
+    static constexpr int pair_room = (window + halo - staged_values) / n_warps;
 
+    Block* blocks;        ///< [window + halo]
     Sum* G2;              ///< [copies][n_lags]
-    Sum* partial;         ///< [n_warps + 1]
+    Sum* partial;         ///< [8][n_warps]
     Edge* edge_partial;   ///< [n_warps]
     Edge* head;           ///< [8] first blocks of a level
     Edge* tail;           ///< [8] last blocks, the last one first
-    std::uint32_t* next;  ///< [4]
-    Block* blocks;        ///< [window + halo]
+    std::uint32_t* next;  ///< [1]
 
     static std::size_t bytes(int n_lags) {
-        const std::size_t all =
-            sizeof(Sum) * static_cast<std::size_t>(copies * n_lags + n_warps + 1) +
-            sizeof(Edge) * (static_cast<std::size_t>(n_warps) + 16) + 16 +
-            sizeof(Block) * static_cast<std::size_t>(Shape::window + halo);
+        const std::size_t all = sizeof(Block) * static_cast<std::size_t>(Shape::window + halo) +
+                                sizeof(Sum) * static_cast<std::size_t>(copies * n_lags + partials) +
+                                sizeof(Edge) * static_cast<std::size_t>(n_warps + 2 * halo) +
+                                sizeof(std::uint32_t);
         return (all + 15) / 16 * 16;
     }
 
     __device__ Scratch(unsigned char* at, int n_lags) {
-        G2 = reinterpret_cast<Sum*>(at);
+        blocks = reinterpret_cast<Block*>(at);
+        G2 = reinterpret_cast<Sum*>(blocks + window + halo);
         partial = G2 + copies * n_lags;
-        edge_partial = reinterpret_cast<Edge*>(partial + n_warps + 1);
+        edge_partial = reinterpret_cast<Edge*>(partial + partials);
         head = edge_partial + n_warps;
-        tail = head + 8;
-        next = reinterpret_cast<std::uint32_t*>(tail + 8);
-        blocks = reinterpret_cast<Block*>(next + 4);
+        tail = head + halo;
+        next = reinterpret_cast<std::uint32_t*>(tail + halo);
     }
 };
 

@@ -14,7 +14,16 @@ namespace xpcs::gpu {
 
 namespace core = multitau_core;
 
-/// Plain counts that sum to less than narrow_total_limit: no block passes 32 bits, no sum 64.
+/// Photons of a pixel up to which no sum of products passes 32 bits.
+constexpr std::uint64_t small_total_limit = 65535;
+/// Plain counts that sum to no more than that.
+struct SmallCounts {
+    using Block = std::uint32_t;
+    using Sum = std::uint32_t;
+    using Edge = std::uint32_t;
+    static constexpr bool weighted = false;
+};
+/// Plain counts that sum to no more than narrow_total_limit: no block passes 32 bits, no sum 64.
 struct Counts {
     using Block = std::uint32_t;
     using Sum = std::uint64_t;
@@ -166,6 +175,7 @@ struct RowSource {
     __device__ void fill(const Group<n_threads>& group,
                          const BlockWindow& window,
                          typename Kind::Block* blocks) const {
+        if (window.level == 0) return fill_frames<Kind>(group, window, blocks);
         const std::int64_t length = std::int64_t{1} << window.level;
         for (int j = group.rank; j < window.n; j += n_threads) {
             const std::int64_t block = window.first + j;
@@ -182,6 +192,29 @@ struct RowSource {
             }
             blocks[j] = sum;
         }
+        group.sync();
+    }
+
+  private:
+    /// The same of single frames: several loads under way at a time.
+    template <class Kind, int n_threads>
+    __device__ void fill_frames(const Group<n_threads>& group,
+                                const BlockWindow& window,
+                                typename Kind::Block* blocks) const {
+        const std::int64_t left = window.end - window.first;
+        const int there = static_cast<int>(left < window.n ? left : window.n);
+        const std::uint32_t* samples = row + window.first;
+        const double* weights = Kind::weighted ? weight + window.first : nullptr;
+#pragma unroll 4
+        for (int j = group.rank; j < there; j += n_threads) {
+            if constexpr (Kind::weighted) {
+                blocks[j] = samples[j] * weights[j];
+            } else {
+                blocks[j] = samples[j];
+            }
+        }
+        for (int j = there + group.rank; j < window.n; j += n_threads)
+            blocks[j] = 0;
         group.sync();
     }
 };

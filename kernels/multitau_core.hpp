@@ -145,27 +145,45 @@ struct EventSpan {
     }
 };
 
+/// What the events of a pixel count.
+struct EventCounts {
+    EventSpan events;
+    XPCS_HD std::uint64_t operator()(std::uint32_t i) const { return events.count(i); }
+};
+/// What they count with the weights of their frames.
+struct EventValues {
+    EventSpan events;
+    const double* weight;  ///< [n_frames]
+    XPCS_HD double operator()(std::uint32_t i) const {
+        return events.count(i) * weight[events.frame(i)];
+    }
+};
+
 /// Photons in the earlier and in the later frames of a lag.
+template <class Sum>
 struct WindowSums {
-    std::uint64_t past, future;
+    Sum past, future;
 };
 
 /// Counted from both ends, so it costs as many steps as there are events within the lag of an end.
-/// `total` is the sum of all counts.
-XPCS_HD inline WindowSums
-window_sums(const EventSpan& events, std::uint64_t total, int lag, std::int64_t n_frames) {
+/// `total` is the sum of value(i) over all events. Exactly 0 where no event lies in the window.
+template <class Sum, class Value>
+XPCS_HD inline WindowSums<Sum> window_sums(
+    const EventSpan& events, const Value& value, Sum total, int lag, std::int64_t n_frames) {
     const int level = lag_level(lag);
     const std::int64_t blocks = lag_blocks(lag);
     const std::int64_t n_blocks = n_frames >> level;
-    std::uint64_t head = 0, tail = 0;
-    for (std::uint32_t i = 0; i < events.n && events.frame(i) < blocks << level; ++i)
-        head += events.count(i);
+    Sum head = 0, tail = 0;
+    std::uint32_t first = 0;
+    for (; first < events.n && events.frame(first) < blocks << level; ++first)
+        head += value(first);
     std::uint32_t i = events.n;
     for (; i > 0 && events.frame(i - 1) >= n_blocks << level; --i)
-        total -= events.count(i - 1);
+        total -= value(i - 1);
+    const std::uint32_t last = i;
     for (; i > 0 && events.frame(i - 1) >= (n_blocks - blocks) << level; --i)
-        tail += events.count(i - 1);
-    return {total - tail, total - head};
+        tail += value(i - 1);
+    return {i > 0 ? total - tail : Sum{0}, last > first ? total - head : Sum{0}};
 }
 
 /// Pixel g2 = n G2 / (past future); `signal` false (and 0) where a window is empty.

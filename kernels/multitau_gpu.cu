@@ -15,8 +15,8 @@ namespace xpcs::gpu {
 
 namespace {
 
-/// That of the CPU; flat between 0.4 and 1.2 neighbours there.
-constexpr double default_neighbours = 0.7;
+/// Flat between 0.5 and 2 neighbours.
+constexpr double default_neighbours = 1.5;
 
 /// Owns a DeviceRun, whose memory is released while its device is current.
 class DeviceRunOwner {

@@ -93,6 +93,26 @@ struct Group {
         }
     }
 
+    /// The least value of the group, for every thread. `partial` is shared, [n_warps], and must
+    /// hold 32-bit integers exactly.
+    template <class T>
+    __device__ std::uint32_t least(std::uint32_t value, T* partial) const {
+        for (int mask = warp_lanes / 2; mask > 0; mask /= 2) {
+            const std::uint32_t other = lane_xor(value, mask);
+            value = other < value ? other : value;
+        }
+        if constexpr (!is_warp) {
+            if (lane == 0) partial[warp] = static_cast<T>(value);
+            sync();
+            for (int w = 0; w < n_warps; ++w) {
+                const auto other = static_cast<std::uint32_t>(partial[w]);
+                value = other < value ? other : value;
+            }
+            sync();
+        }
+        return value;
+    }
+
     /// The sums over the group of n values of every thread, n a power of two up to 8: that of value
     /// k comes back in thread k, 0 in those from n on. `partial` is shared, [n_warps][n].
     template <int n, class T>

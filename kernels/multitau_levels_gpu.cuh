@@ -12,14 +12,6 @@
 
 namespace xpcs::gpu {
 
-/// Where the sums of the levels go.
-template <class Kind>
-struct LevelOut {
-    typename Kind::Sum* G2;
-    std::uint64_t* past;  ///< null with weights
-    std::uint64_t* future;
-};
-
 constexpr int run_blocks = 4;  ///< that a thread takes at a time
 
 /// Blocks that are loaded at once, from a multiple of 4 on.
@@ -61,25 +53,65 @@ __device__ void keep_ends(const Group<Shape::threads>& group,
     if (from_end >= 0 && from_end < n) scratch.tail[group.rank] = scratch.blocks[from_end];
 }
 
+/// All blocks of a level together.
+template <class Edge>
+struct Inside {
+    Edge sum = 0;
+    std::uint32_t first = ~0U;  ///< block with photons, with weights only; none: behind all
+    std::uint32_t last = 0;
+    bool known = false;
+
+    template <class Kind>
+    __device__ void add(const Run<typename Kind::Block>& run, std::uint32_t at) {
+#pragma unroll
+        for (int i = 0; i < run_blocks; ++i) {
+            sum += run.block[i];
+            if (!Kind::weighted || run.block[i] == 0) continue;
+            const std::uint32_t block = at + static_cast<std::uint32_t>(i);
+            first = block < first ? block : first;
+            last = block > last ? block : last;
+        }
+    }
+    /// From what the threads have to the whole.
+    template <class Kind, int n_threads>
+    __device__ void gather(const Group<n_threads>& group, Edge* partial) {
+        sum = group.sum(sum, partial);
+        if constexpr (Kind::weighted) {
+            first = group.least(first, partial);
+            last = ~group.least(~last, partial);
+        }
+        known = true;
+    }
+    /// On to the next level, which lacks `dropped`: a last block without a partner, or 0.
+    template <class Kind>
+    __device__ void halve(Edge dropped) {
+        if (Kind::weighted && dropped != 0) {
+            *this = Inside{};  // where the last photons are now is to be found out
+            return;
+        }
+        sum -= dropped;
+        first /= 2;
+        last /= 2;
+    }
+};
+
 /// One level, its blocks already in shared memory (`filled`) or filled window by window; n_x lags
-/// from x = n_x == 8 ? 1 : 5 on. `inside` is the sum of all blocks of the level below, or of no
-/// level yet (`count` then), and becomes that of this one.
+/// from x = n_x == 8 ? 1 : 5 on.
 template <class Kind, class Shape, int n_x, class Source>
 __device__ void dense_level(const Group<Shape::threads>& group,
                             const Source& source,
                             const StretchView& stretch,
                             int level,
                             bool filled,
-                            bool count,
-                            typename Kind::Edge& inside,
+                            Inside<typename Kind::Edge>& inside,
                             const Scratch<Kind, Shape>& scratch,
-                            const LevelOut<Kind>& out) {
+                            const LagOut<Kind>& out) {
     using Sum = typename Kind::Sum;
     using Edge = typename Kind::Edge;
     constexpr int x0 = n_x == 8 ? 1 : 5;
     const std::int64_t n_blocks = stretch.n_frames >> level;
+    const bool count = !inside.known;
     Sum sums[n_x] = {};
-    Edge total = 0;
     for (std::int64_t first = 0; first < n_blocks; first += Shape::window) {
         if (!filled) {
             const BlockWindow window{level, first, Shape::window + halo, n_blocks};
@@ -89,9 +121,9 @@ __device__ void dense_level(const Group<Shape::threads>& group,
         const int n = static_cast<int>(left < Shape::window ? left : Shape::window);
         for (int j = run_blocks * group.rank; j < n; j += run_blocks * Shape::threads) {
             const Run<typename Kind::Block> run(scratch.blocks + j);
+            if (count) inside.template add<Kind>(run, static_cast<std::uint32_t>(first + j));
 #pragma unroll
             for (int i = 0; i < run_blocks; ++i) {
-                if constexpr (!Kind::weighted) total += run.block[i];
 #pragma unroll
                 for (int k = 0; k < n_x; ++k)
                     sums[k] += static_cast<Sum>(run.block[i]) * run.block[i + x0 + k];
@@ -100,27 +132,27 @@ __device__ void dense_level(const Group<Shape::threads>& group,
         keep_ends(group, scratch, first, n, n_blocks);
         group.sync();
     }
-    if constexpr (!Kind::weighted) {
-        if (count) inside = group.sum(total, scratch.edge_partial);
-    }
+    if (count) inside.template gather<Kind>(group, scratch.edge_partial);
     const Sum sum = group.sums(sums, scratch.partial);
     const int lag = core::first_lag(level) + group.rank;
     if (group.rank < n_x && lag < stretch.n_lags) {
         out.G2[lag] = sum;
-        if constexpr (!Kind::weighted) {
+        if (out.past != nullptr) {
+            const int blocks = x0 + group.rank;
             Edge head = 0, tail = 0;
-            for (int x = 0; x < x0 + group.rank; ++x) {
+            for (int x = 0; x < blocks; ++x) {
                 head += scratch.head[x];
                 tail += scratch.tail[x];
             }
-            out.past[lag] = inside - tail;
-            out.future[lag] = inside - head;
+            // Sums of doubles would leave a rest where there is nothing.
+            const bool none_past =
+                Kind::weighted && std::int64_t{inside.first} >= n_blocks - blocks;
+            const bool none_future = Kind::weighted && std::int64_t{inside.last} < blocks;
+            out.past[lag] = none_past ? Edge{0} : inside.sum - tail;
+            out.future[lag] = none_future ? Edge{0} : inside.sum - head;
         }
     }
-    if constexpr (!Kind::weighted) {
-        // A block without a partner is on no level above.
-        if (n_blocks % 2 != 0) inside -= scratch.tail[0];
-    }
+    inside.template halve<Kind>(n_blocks % 2 != 0 ? Edge{scratch.tail[0]} : Edge{0});
     group.sync();
 }
 
@@ -151,17 +183,16 @@ __device__ void dense_levels(const Group<Shape::threads>& group,
                              const StretchView& stretch,
                              int first_level,
                              const Scratch<Kind, Shape>& scratch,
-                             const LevelOut<Kind>& out) {
+                             const LagOut<Kind>& out) {
     bool filled = false;
-    typename Kind::Edge inside = 0;
+    Inside<typename Kind::Edge> inside;
     for (int level = first_level; level < stretch.n_levels; ++level) {
-        const bool count = level == first_level;
         if (level == 0) {
             dense_level<Kind, Shape, 8>(
-                group, source, stretch, level, filled, count, inside, scratch, out);
+                group, source, stretch, level, filled, inside, scratch, out);
         } else {
             dense_level<Kind, Shape, 4>(
-                group, source, stretch, level, filled, count, inside, scratch, out);
+                group, source, stretch, level, filled, inside, scratch, out);
         }
         const std::int64_t n_blocks = stretch.n_frames >> level;
         filled = n_blocks <= Shape::window;

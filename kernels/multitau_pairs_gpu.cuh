@@ -75,14 +75,14 @@ struct LagColumns {
     }
 };
 
-/// With weights, into G2 in global memory; what is below dense_level of the ladder's lags.
+/// With weights, what is below dense_level of the ladder's lags; past and future unless null.
 template <class Shape>
 __device__ void add_weighted_pairs(const Group<Shape::threads>& group,
                                    const EventSource& source,
                                    const StretchView& stretch,
                                    int dense_level,
                                    const Scratch<Weighted, Shape>& scratch,
-                                   double* G2) {
+                                   const LagOut<Weighted>& out) {
     if (dense_level == 0) return;
     using S = Scratch<Weighted, Shape>;
     const int below = core::first_lag(dense_level);
@@ -91,8 +91,13 @@ __device__ void add_weighted_pairs(const Group<Shape::threads>& group,
     // Values where they fit: weights are looked up once for an event, not once for a pair.
     const bool staged = n <= S::staged_values;
     double* values = scratch.blocks;
-    for (auto i = static_cast<std::uint32_t>(group.rank); staged && i < n; i += Shape::threads)
-        values[i] = source.value(i);
+    double total = 0;
+    for (auto i = static_cast<std::uint32_t>(group.rank); i < n; i += Shape::threads) {
+        const double v = source.value(i);
+        total += v;
+        if (staged) values[i] = v;
+    }
+    total = group.sum(total, scratch.edge_partial);
     const auto value = [&](std::uint32_t i) { return staged ? values[i] : source.value(i); };
     constexpr int room = S::pair_room;
     const LagColumns columns(scratch.blocks + S::staged_values + group.warp * room, room, n_lags);
@@ -125,7 +130,12 @@ __device__ void add_weighted_pairs(const Group<Shape::threads>& group,
         double sum = 0;
         for (int w = 0; w < group.n_warps; ++w)
             sum += scratch.G2[w * stretch.n_lags + lag];
-        G2[lag] = sum;
+        out.G2[lag] = sum;
+        if (out.past == nullptr) continue;
+        const auto windows =
+            core::window_sums<double>(source.events, source.values(), total, lag, stretch.n_frames);
+        out.past[lag] = windows.past;
+        out.future[lag] = windows.future;
     }
     group.sync();
 }

@@ -56,8 +56,8 @@ __device__ void correlate_counts(const Group<Shape::threads>& group,
             add_pairs(group, source, stretch, level, scratch);
             for (int lag = group.rank; lag < stretch.n_lags && core::lag_level(lag) < level;
                  lag += Shape::threads) {
-                const core::WindowSums sums =
-                    core::window_sums(source.events, total, lag, stretch.n_frames);
+                const auto sums = core::window_sums<std::uint64_t>(
+                    source.events, core::EventCounts{source.events}, total, lag, stretch.n_frames);
                 past[lag] = sums.past;
                 future[lag] = sums.future;
             }
@@ -65,7 +65,7 @@ __device__ void correlate_counts(const Group<Shape::threads>& group,
     }
     group.sync();
     dense_levels<Kind, Shape>(
-        group, source, stretch, level, scratch, LevelOut<Kind>{scratch.G2, past, future});
+        group, source, stretch, level, scratch, LagOut<Kind>{scratch.G2, past, future});
     for (int lag = group.rank; lag < stretch.n_lags; lag += Shape::threads)
         job.sums.G2[row + static_cast<std::size_t>(lag)] = scratch.G2[lag];
     group.sync();
@@ -78,18 +78,17 @@ __device__ void correlate_weighted(const Group<Shape::threads>& group,
                                    const Scratch<Weighted, Shape>& scratch) {
     const StretchView& stretch = job.stretch;
     const std::size_t row = std::size_t{slot} * static_cast<std::size_t>(stretch.n_lags);
-    auto* G2 = reinterpret_cast<double*>(job.sums.G2 + row);
+    LagOut<Weighted> out{reinterpret_cast<double*>(job.sums.G2 + row),
+                         reinterpret_cast<double*>(job.sums.past + row),
+                         reinterpret_cast<double*>(job.sums.future + row)};
     const Source source(job.series, stretch, slot);
-    weighted_windows(group,
-                     source,
-                     stretch,
-                     scratch,
-                     reinterpret_cast<double*>(job.sums.past + row),
-                     reinterpret_cast<double*>(job.sums.future + row));
+    if (stretch.taken != nullptr) {
+        windows_with_gaps(group, source, stretch, scratch, out.past, out.future);
+        out.past = out.future = nullptr;
+    }
     const int level = first_dense_level(source, stretch);
-    if constexpr (Source::sparse) add_weighted_pairs(group, source, stretch, level, scratch, G2);
-    dense_levels<Weighted, Shape>(
-        group, source, stretch, level, scratch, LevelOut<Weighted>{G2, nullptr, nullptr});
+    if constexpr (Source::sparse) add_weighted_pairs(group, source, stretch, level, scratch, out);
+    dense_levels<Weighted, Shape>(group, source, stretch, level, scratch, out);
 }
 
 template <class Shape, class Source>
@@ -101,7 +100,7 @@ __device__ void correlate_wide(const Group<Shape::threads>& group,
     const auto n_lags = static_cast<std::size_t>(stretch.n_lags);
     const std::size_t row = slot * n_lags;
     const Source source(job.series, stretch, slot);
-    const LevelOut<WideCounts> out{scratch.G2, job.sums.past + row, job.sums.future + row};
+    const LagOut<WideCounts> out{scratch.G2, job.sums.past + row, job.sums.future + row};
     dense_levels<WideCounts, Shape>(group, source, stretch, 0, scratch, out);
     std::uint64_t* high = job.sums.G2_high + (job.sums.wide_place[slot] - 1) * n_lags;
     for (int lag = group.rank; lag < stretch.n_lags; lag += Shape::threads) {

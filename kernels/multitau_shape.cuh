@@ -44,6 +44,14 @@ struct Shape<WideCounts, false> {
     static constexpr int threads = block_threads, window = 4096;
 };
 
+/// Where the sums of the lags of a pixel go.
+template <class Kind>
+struct LagOut {
+    typename Kind::Sum* G2;
+    typename Kind::Window* past;  ///< null: past and future are not wanted
+    typename Kind::Window* future;
+};
+
 /// What one group keeps in shared memory, all aligned: the blocks to 16 bytes, then from the
 /// widest.
 template <class Kind, class Shape>

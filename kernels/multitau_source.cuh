@@ -21,6 +21,7 @@ struct SmallCounts {
     using Block = std::uint32_t;
     using Sum = std::uint32_t;
     using Edge = std::uint32_t;
+    using Window = std::uint64_t;  ///< past and future
     static constexpr bool weighted = false;
 };
 /// Plain counts that sum to no more than narrow_total_limit: no block passes 32 bits, no sum 64.
@@ -28,6 +29,7 @@ struct Counts {
     using Block = std::uint32_t;
     using Sum = std::uint64_t;
     using Edge = std::uint64_t;
+    using Window = std::uint64_t;  ///< past and future
     static constexpr bool weighted = false;
 };
 /// Plain counts without that limit.
@@ -35,6 +37,7 @@ struct WideCounts {
     using Block = std::uint64_t;
     using Sum = uint128;
     using Edge = std::uint64_t;
+    using Window = std::uint64_t;  ///< past and future
     static constexpr bool weighted = false;
 };
 /// Counts times weights. Every sum is taken in a fixed order.
@@ -42,6 +45,7 @@ struct Weighted {
     using Block = double;
     using Sum = double;
     using Edge = double;
+    using Window = double;
     static constexpr bool weighted = true;
 };
 
@@ -71,6 +75,7 @@ struct EventSource {
     core::EventSpan events;
     const double* weight;
 
+    __device__ core::EventValues values() const { return {events, weight}; }
     __device__ EventSource(const SeriesView& series, const StretchView& stretch, std::uint32_t slot)
         : weight(stretch.weight) {
         const std::uint32_t begin = series.begin[slot];
@@ -87,8 +92,6 @@ struct EventSource {
     __device__ double value(std::uint32_t i) const {
         return events.count(i) * weight[events.frame(i)];
     }
-    /// How many lie in frames before t.
-    __device__ std::uint32_t before(std::int64_t t) const { return events.lower_bound(t); }
 
     template <class Kind, int n_threads>
     __device__ void fill(const Group<n_threads>& group,
@@ -167,9 +170,6 @@ struct RowSource {
     __device__ std::uint32_t frame(std::uint32_t i) const { return i; }
     __device__ std::uint32_t count(std::uint32_t i) const { return row[i]; }
     __device__ double value(std::uint32_t i) const { return row[i] * weight[i]; }
-    __device__ std::uint32_t before(std::int64_t t) const {
-        return t < n ? static_cast<std::uint32_t>(t) : n;
-    }
 
     template <class Kind, int n_threads>
     __device__ void fill(const Group<n_threads>& group,

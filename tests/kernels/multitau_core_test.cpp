@@ -107,12 +107,39 @@ TEST(MultitauCore, WindowSumsAreTheSumsOverTheirBlocks) {
                         future += events.count(e);
                     }
                 }
-                const WindowSums sums = window_sums(events, total, i, n_frames);
+                const auto sums =
+                    window_sums<std::uint64_t>(events, EventCounts{events}, total, i, n_frames);
                 EXPECT_EQ(sums.past, past) << "T " << n_frames << ", lag " << i;
                 EXPECT_EQ(sums.future, future) << "T " << n_frames << ", lag " << i;
             }
         }
     }
+}
+
+TEST(MultitauCore, WeightedWindowsAreExactlyZeroWithoutEvents) {
+    // 0.1 + 0.2 + 0.7 - 0.7 - 0.2 - 0.1 is not 0 in every order of doubles.
+    const std::vector<double> weight{0.1, 0.2, 0.7, 0.3, 0.9, 0.6, 0.4, 0.1, 0.2, 0.7};
+    const std::int64_t n_frames = 10;
+    const LagLadder ladder(n_frames);
+    const auto windows = [&](const std::vector<std::uint32_t>& frames, int lag) {
+        std::vector<std::uint64_t> words;
+        double total = 0;
+        for (const std::uint32_t t : frames) {
+            words.push_back(pack_event(t, 1));
+            total += weight[t];
+        }
+        const EventSpan events{words.data(), static_cast<std::uint32_t>(words.size()), 0};
+        return window_sums<double>(
+            events, EventValues{events, weight.data()}, total, lag, n_frames);
+    };
+    for (int lag = 0; lag < 5; ++lag) {  // lag + 1 frames
+        EXPECT_EQ(windows({7, 8, 9}, lag).past == 0.0, lag >= 2) << lag;
+        EXPECT_EQ(windows({0, 1, 2}, lag).future == 0.0, lag >= 2) << lag;
+        EXPECT_NEAR(windows({0, 1, 2}, lag).past, 1.0, 1e-15) << lag;
+        EXPECT_NEAR(windows({7, 8, 9}, lag).future, 1.0, 1e-15) << lag;
+    }
+    EXPECT_NEAR(windows({0, 4, 9}, 0).past, 1.0, 1e-15);
+    EXPECT_NEAR(windows({0, 4, 9}, 0).future, 1.6, 1e-15);
 }
 
 TEST(MultitauCore, RatiosWithoutSignalCountAsNone) {

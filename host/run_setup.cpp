@@ -41,6 +41,31 @@ std::string expected_metadata(const RunConfig& config, const std::string& raw) {
     return config.metadata.empty() ? own_metadata(raw) : config.metadata;
 }
 
+/// The metadata of an acquisition that has just ended: they may appear a moment later, and who
+/// writes them may still hold them locked, or have written a part.
+Metadata awaited_metadata(const RunConfig& config, const std::string& raw) {
+    using Clock = std::chrono::steady_clock;
+    constexpr double longest_to_write_s = 10;
+    const auto wait = [] {
+        throw_if_stopped();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    };
+    const auto within = [](Clock::time_point start, double seconds) {
+        return Clock::now() - start < std::chrono::duration<double>(seconds);
+    };
+    const std::string expected = expected_metadata(config, raw);
+    const auto start = Clock::now();
+    while (!expected.empty() && !file_exists(expected) && within(start, config.follow_quiet_s))
+        wait();
+    for (const auto there = Clock::now();; wait()) {
+        try {
+            return metadata_of(config, raw);
+        } catch (const Error&) {
+            if (!file_exists(expected) || !within(there, longest_to_write_s)) throw;
+        }
+    }
+}
+
 /// The time from frame to frame: what the file was binned with, then --frame-time, then the
 /// metadata; then --bin-time-s if it was given, for files of time-binned events that do not say.
 double frame_time_of(const RunConfig& config, const SourceInfo& source, const Metadata& metadata) {
@@ -228,15 +253,7 @@ std::string RunSetup::headline() const {
 void finish_setup(RunSetup& setup) {
     RunResult& result = setup.result;
     const RunConfig& config = result.config;
-    const std::string expected = expected_metadata(config, result.raw);
-    const auto start = std::chrono::steady_clock::now();
-    const std::chrono::duration<double> patience(config.follow_quiet_s);
-    while (!expected.empty() && !file_exists(expected) &&
-           std::chrono::steady_clock::now() - start < patience) {
-        throw_if_stopped();
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    result.metadata = metadata_of(config, result.raw);
+    result.metadata = awaited_metadata(config, result.raw);
     result.frame_time_s = frame_time_of(config, result.source, result.metadata);
     std::vector<std::string> inputs = result.source.files;
     inputs.push_back(config.qmap);

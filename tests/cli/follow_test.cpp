@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // --follow from the growing raw file to the result, which must be that of the finished file.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -61,6 +64,29 @@ TEST_F(Follow, EndsWhenTheMetadataAppear) {
     const Outcome outcome = child.wait();
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_EQ(outcome.last_line_of_out(), small.result());
+    EXPECT_TRUE(numeric_datasets(small.result()) == expected);
+}
+
+TEST_F(Follow, WaitsUntilTheMetadataAreWritten) {
+    const auto expected = of_finished_file();
+    const std::string metadata = bytes_of(small.metadata);
+    fs::remove(small.metadata);
+    Child child(small.arguments({"--follow", "--follow-quiet", "3600"}));
+    acquire();
+    std::ofstream file(small.metadata, std::ios::binary);
+    file << metadata.substr(0, metadata.size() / 2) << std::flush;
+    const int locked = ::open(small.metadata.c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_EQ(::flock(locked, LOCK_EX), 0);  // as HDF5 does while it writes
+    pause();
+    pause();
+    pause();
+    EXPECT_TRUE(child.running()) << child.wait().err;
+    file << metadata.substr(metadata.size() / 2) << std::flush;
+    pause();
+    EXPECT_TRUE(child.running()) << child.wait().err;
+    ::close(locked);
+    const Outcome outcome = child.wait();
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_TRUE(numeric_datasets(small.result()) == expected);
 }
 

@@ -2,9 +2,9 @@
 // A clock that is set while a run goes on, files from the future, a disk with a bad place.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>

@@ -6,9 +6,9 @@
 #include "tests/jobgen/support.hpp"
 
 #include <gmock/gmock.h>
-#include <signal.h>
 
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 namespace xpcs::jobgen {

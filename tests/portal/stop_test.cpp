@@ -161,6 +161,12 @@ std::string written_result(const TempDir& dir) {
     return file.commit();
 }
 
+Viewer everybody() {
+    Viewer viewer;
+    viewer.everything = true;
+    return viewer;
+}
+
 TEST(Stop, AReportThatDrawsEndsWith75AndTheOlderOneStays) {
     const TempDir dir;
     const std::string result = written_result(dir), out = dir.file("report");
@@ -223,7 +229,7 @@ TEST(Stop, AnIngestThatReadsStandardInputEndsWith75) {
         ASSERT_TRUE(comes([&] { return process.listens(); }));
         EXPECT_EQ(process.stopped_by(signal), 75) << process.said();
     }
-    EXPECT_EQ(Catalogue(dir.file("c.db")).search({}, {.everything = true}).total, 1);
+    EXPECT_EQ(Catalogue(dir.file("c.db")).search({}, everybody()).total, 1);
 }
 
 TEST(Stop, AnIngestThatWaitsForAnotherEndsWith75) {
@@ -239,7 +245,7 @@ TEST(Stop, AnIngestThatWaitsForAnotherEndsWith75) {
         sleep_ms(1500);  // until it waits
         EXPECT_EQ(process.stopped_by(SIGTERM), 75) << process.said();
     }
-    EXPECT_EQ(Catalogue(dir.file("c.db")).search({}, {.everything = true}).total, 1);
+    EXPECT_EQ(Catalogue(dir.file("c.db")).search({}, everybody()).total, 1);
 }
 
 TEST(Stop, DocumentsGoInAllOrNone) {
@@ -249,7 +255,7 @@ TEST(Stop, DocumentsGoInAllOrNone) {
     request_stop(SIGINT);
     EXPECT_THROW(catalogue.ingest_all({changed_document("a"), changed_document("b")}), Error);
     request_stop(0);
-    EXPECT_EQ(catalogue.search({}, {.everything = true}).total, 1);
+    EXPECT_EQ(catalogue.search({}, everybody()).total, 1);
     EXPECT_EQ(catalogue.ingest_all({changed_document("a"), changed_document("b")})[Ingested::added],
               2);
 }

@@ -33,6 +33,19 @@ if(XPCS_SANITIZE)
   target_link_options(xpcs_options INTERFACE -fsanitize=${XPCS_SANITIZE})
 endif()
 
+# xpcs_in_batches(TARGET SIZE): SIZE source files to a compilation, where headers and the templates they
+# bring are most of the work. Not for kernels: what is inlined there stays as its file has it. In such
+# targets, names of unnamed namespaces and of `using` must differ between files.
+function(xpcs_in_batches target size)
+  if(XPCS_BATCHES)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${size})
+    # The sources are included files then, and GCC warns of what unnamed namespaces have in headers.
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    endif()
+  endif()
+endfunction()
+
 # The commit of the build, for --version and the provenance of results.
 find_package(Git QUIET)
 set(XPCS_COMMIT "unknown")

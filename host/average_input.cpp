@@ -2,6 +2,7 @@
 #include "host/average_input.hpp"
 
 #include "host/errors.hpp"
+#include "host/nan.hpp"
 #include "host/qmap_file.hpp"
 #include "host/result_paths.hpp"
 #include "host/text.hpp"
@@ -9,23 +10,12 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <limits>
 
 namespace xpcs {
 
 namespace {
 
 namespace rp = result_path;
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-double number_or_nan(hid_t file, const char* path) {
-    try {
-        return h5::is_dataset(file, path) ? h5::read_number(file, path) : nan;
-    } catch (const Error&) {
-        return nan;
-    }
-}
 
 std::string list_text(const std::vector<std::int64_t>& values) {
     std::string out = std::to_string(values.size()) + ":";
@@ -96,8 +86,8 @@ Repeat read_repeat(const std::string& path) {
         out.photons_per_pixel += std::isfinite(value) ? value : 0;
     }
     const h5::File file = h5::open_file(path);
-    out.incident = number_or_nan(file.id(), incident_intensity_path);
-    out.transmitted = number_or_nan(file.id(), transmitted_intensity_path);
+    out.incident = h5::find_number(file.id(), incident_intensity_path).value_or(nan);
+    out.transmitted = h5::find_number(file.id(), transmitted_intensity_path).value_or(nan);
     out.identity = {
         {"analyses", names_text(data.analysis_types)},
         {"frame_time", data.frame_time_known ? fmt::format("{:.9g} s", data.frame_time_s) : "none"},

@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/fit.hpp"
 #include "host/log.hpp"
+#include "host/nan.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
 #include "host/stop.hpp"
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 namespace xpcs {
@@ -22,8 +22,7 @@ namespace {
 
 namespace rp = result_path;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t table_bytes = std::uint64_t{1} << 31;
+constexpr std::uint64_t averaged_bytes = std::uint64_t{1} << 31;
 
 // --- one-time correlation ----------------------------------------------------------------------
 
@@ -134,7 +133,7 @@ mean_of(const std::vector<Repeat>& kept, const ResultPath& path, bool errors = f
                             printable(kept.front().path) + "' " + h5::to_string(mean.shape) +
                             "; repeats must agree");
         }
-        mean.add(h5::read<double>(dataset, table_bytes));
+        mean.add(h5::read<double>(dataset, averaged_bytes));
         ++found;
     }
     if (found == 0) return std::nullopt;
@@ -184,7 +183,7 @@ void write_intensity(hid_t file, const std::vector<Repeat>& kept) {
     std::vector<std::int32_t> n;
     for (const Repeat& repeat : kept) {
         const std::vector<double> values =
-            h5::read<double>(h5::open_file(repeat.path).id(), rp::intensity.path, table_bytes);
+            h5::read<double>(h5::open_file(repeat.path).id(), rp::intensity.path, averaged_bytes);
         const std::size_t frames = values.size() / 2;
         if (frames > sum.size()) {
             sum.resize(frames, 0);

@@ -2,6 +2,7 @@
 #include "host/band_reader.hpp"
 
 #include "host/errors.hpp"
+#include "host/nan.hpp"
 #include "host/result_paths.hpp"
 #include "host/stop.hpp"
 #include "host/text.hpp"
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <numeric>
 
@@ -20,8 +20,7 @@ namespace {
 
 namespace rp = result_path;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t table_bytes = std::uint64_t{1} << 28;
+constexpr std::uint64_t most_band_bytes = std::uint64_t{1} << 28;
 
 struct Level {
     h5::Dataset correlation;  ///< [bins][channels][blocks]
@@ -43,8 +42,8 @@ std::vector<Level> levels_of(const h5::File& file, const std::string& path, std:
             break;
         }
         Level level{h5::open_dataset(file.id(), group + "/correlation"),
-                    h5::read<std::int64_t>(file.id(), group + "/lag", table_bytes),
-                    h5::read<double>(file.id(), group + "/age_offset", table_bytes),
+                    h5::read<std::int64_t>(file.id(), group + "/lag", most_band_bytes),
+                    h5::read<double>(file.id(), group + "/age_offset", most_band_bytes),
                     std::int64_t{1} << c,
                     {}};
         level.shape = h5::shape_of(level.correlation);
@@ -127,10 +126,10 @@ read_band(const std::string& path, std::size_t most_bins, std::int64_t columns) 
     if (!h5::is_group(file.id(), rp::band.path)) {
         return {};
     }
-    const auto labels = h5::read<std::int64_t>(file.id(), rp::band_bins.path, table_bytes);
-    const auto lags = h5::read<std::int64_t>(file.id(), rp::band_delay_list.path, table_bytes);
-    const auto g2 = h5::read<double>(file.id(), rp::band_g2.path, table_bytes);
-    const auto err = h5::read<double>(file.id(), rp::band_g2_err.path, table_bytes);
+    const auto labels = h5::read<std::int64_t>(file.id(), rp::band_bins.path, most_band_bytes);
+    const auto lags = h5::read<std::int64_t>(file.id(), rp::band_delay_list.path, most_band_bytes);
+    const auto g2 = h5::read<double>(file.id(), rp::band_g2.path, most_band_bytes);
+    const auto err = h5::read<double>(file.id(), rp::band_g2_err.path, most_band_bytes);
     if (g2.size() != lags.size() * labels.size() || err.size() != g2.size()) {
         refuse(path,
                fmt::format(

@@ -21,7 +21,7 @@ struct FreeCompressor {
 };
 
 /// What a thread reuses from chunk to chunk.
-struct Scratch {
+struct PackScratch {
     std::array<std::unique_ptr<libdeflate_compressor, FreeCompressor>, 10> compressors;  // by level
     RawVector<std::uint8_t> shuffled, packed;
 
@@ -61,7 +61,7 @@ void shuffle(const std::uint8_t* in, std::size_t n, std::size_t width, std::uint
 
 std::span<const std::uint8_t>
 pack_chunk(const void* values, std::size_t n, std::size_t element_bytes, int level) {
-    static thread_local Scratch scratch;
+    static thread_local PackScratch scratch;
     libdeflate_compressor* const compressor = scratch.compressor(level);
     const std::size_t bytes = n * element_bytes;
     const void* in = values;

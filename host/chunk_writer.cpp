@@ -12,12 +12,12 @@ namespace xpcs {
 namespace {
 
 /// Counts are noise: more effort makes these files hardly smaller.
-constexpr int level = 1;
+constexpr int gzip_level = 1;
 
 h5::Storage storage_of(const h5::Shape& chunk) {
     h5::Storage storage;
     storage.filter = h5::Filter::gzip;
-    storage.gzip_level = level;
+    storage.gzip_level = gzip_level;
     storage.contiguous_below = 1;
     storage.chunk = chunk;
     return storage;
@@ -34,7 +34,7 @@ ChunkWriter::ChunkWriter(hid_t file,
 
 void ChunkWriter::write(const h5::Shape& offset, const float* values) {
     const std::span<const std::uint8_t> packed =
-        pack_chunk(values, n_values_, sizeof *values, level);
+        pack_chunk(values, n_values_, sizeof *values, gzip_level);
     const auto held = h5::lock();
     if (H5Dwrite_chunk(dataset_.id(), H5P_DEFAULT, 0, offset.data(), packed.size(), packed.data()) <
         0) {

@@ -2,6 +2,7 @@
 // From a result of ours to the /exchange layout.
 #include "host/errors.hpp"
 #include "host/exchange.hpp"
+#include "host/nan.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
 #include "host/stop.hpp"
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 namespace xpcs {
@@ -20,27 +20,9 @@ namespace {
 
 namespace rp = result_path;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t largest_image = std::uint64_t{1} << 31;
 /// Blocks of two-time maps: the layout's one chunk per map would be refused from 32768 frames on.
 constexpr hsize_t map_chunk = 512;
-
-std::optional<double> number_at(hid_t file, const std::string& path) {
-    try {
-        if (h5::is_dataset(file, path)) return h5::read_number(file, path);
-    } catch (const Error&) {
-        return std::nullopt;  // an array or a text: as good as missing
-    }
-    return std::nullopt;
-}
-
-std::string text_at(hid_t file, const std::string& path) {
-    try {
-        return h5::is_dataset(file, path) ? h5::read_string(file, path) : "";
-    } catch (const Error&) {
-        return "";
-    }
-}
 
 h5::Storage deflate(const h5::Shape& chunk = {}) {
     h5::Storage storage = result_storage();
@@ -350,7 +332,7 @@ void ExchangeWriter::write_options() {
     const std::string config =
         data_.has_multitau() ? rp::multitau_config.path : rp::twotime_config.path;
     const auto option = [&](const char* name, double otherwise) {
-        return number_at(in_, config + "/" + name).value_or(otherwise);
+        return h5::find_number(in_, config + "/" + name).value_or(otherwise);
     };
     const std::size_t T = data_.intensity.size();
     const auto raw_frames = static_cast<double>(T) * static_cast<double>(data_.stride_frame) *
@@ -382,7 +364,8 @@ void ExchangeWriter::write_options() {
         count(std::string("/xpcs/") + one, 1);
     }
     if (data_.has_twotime()) {
-        const std::string smooth = text_at(in_, std::string(rp::twotime_config.path) + "/smooth");
+        const std::string smooth =
+            h5::find_string(in_, std::string(rp::twotime_config.path) + "/smooth");
         text("/xpcs/smoothing_method", "StaticMap");
         text("/xpcs/smoothing_filter", smooth == "none" ? "None" : "Average");
         if (smooth != "sqmap" && smooth != "none" && !smooth.empty()) {
@@ -397,7 +380,7 @@ void ExchangeWriter::write_measurement() {
     const std::string source = "/measurement/instrument/source_begin/";
     const std::string from = "/entry/instrument/detector_1/";
     const auto copy = [&](const std::string& entry, const std::string& to, double factor) {
-        if (const auto value = number_at(in_, entry)) real(to, *value * factor);
+        if (const auto value = h5::find_number(in_, entry)) real(to, *value * factor);
     };
     count(detector + "x_dimension", static_cast<double>(data_.cols));
     count(detector + "y_dimension", static_cast<double>(data_.rows));
@@ -408,7 +391,7 @@ void ExchangeWriter::write_measurement() {
     if (data_.frame_time_known) real(detector + "exposure_period", data_.frame_time_s);
     real(detector + "adu_per_photon", 1);
     real(detector + "efficiency", 1);
-    const std::string name = text_at(in_, from + "detector_name");
+    const std::string name = h5::find_string(in_, from + "detector_name");
     if (!name.empty()) text(detector + "manufacturer", name);
     copy(rp::incident_energy.path, source + "energy", 1);
     copy("/entry/instrument/incident_beam/incident_beam_intensity",

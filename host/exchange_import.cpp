@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/exchange.hpp"
 #include "host/file_facts.hpp"
+#include "host/nan.hpp"
 #include "host/qmap_file.hpp"
 #include "host/result_group.hpp"
 #include "host/result_paths.hpp"
@@ -16,7 +17,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -27,19 +27,9 @@ namespace {
 
 namespace rp = result_path;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t table_bytes = std::uint64_t{1} << 29;
-constexpr double most_bins = 1 << 24;
+constexpr std::uint64_t most_table_bytes = std::uint64_t{1} << 29;
+constexpr double most_natural_bins = 1 << 24;
 constexpr const char* detector = "/measurement/instrument/detector/";
-
-std::optional<double> number_at(hid_t file, const std::string& path) {
-    try {
-        if (h5::is_dataset(file, path)) return h5::read_number(file, path);
-    } catch (const Error&) {
-        return std::nullopt;
-    }
-    return std::nullopt;
-}
 
 /// Which natural bin each bin of ours is, and how many there are.
 struct Bins {
@@ -159,7 +149,9 @@ double distance_m(double value) {
 
 void ExchangeImport::write_entry() {
     const std::string d = detector, source = "/measurement/instrument/source_begin/energy";
-    const auto get = [&](const std::string& path) { return number_at(in_, path).value_or(0); };
+    const auto get = [&](const std::string& path) {
+        return h5::find_number(in_, path).value_or(0);
+    };
     finish(h5::write_string(out_, "/entry/definition", "NXxpcs"));
     finish(h5::write_string(out_, "/entry/schema_version", "0.1.0"));
     if (data_.start_time.empty()) {
@@ -205,7 +197,7 @@ void ExchangeImport::rebuild_qmap() {
     static_ = compress(qmap.static_roi_map, qmap.static_index_mapping, qmap.static_num_pts);
     const std::string acquisition = "/measurement/instrument/acquisition/";
     const auto fill = [&](double& to, const std::string& path, double (*to_unit)(double)) {
-        const auto value = number_at(in_, path);
+        const auto value = h5::find_number(in_, path);
         if (to == 0 && value) to = to_unit(*value);
     };
     const auto as_is = [](double value) { return value; };
@@ -225,7 +217,8 @@ void ExchangeImport::write_qmap() {
     const auto bins = [&](const std::string& kind) {
         Bins found{h5::read<std::int64_t>(in_, path + "/" + kind + "_index_mapping"), 0};
         const std::vector<double> n = h5::read<double>(in_, path + "/" + kind + "_num_pts");
-        const bool sane = n.size() == 2 && n[0] >= 1 && n[1] >= 1 && n[0] * n[1] <= most_bins;
+        const bool sane =
+            n.size() == 2 && n[0] >= 1 && n[1] >= 1 && n[0] * n[1] <= most_natural_bins;
         found.n_natural = sane ? static_cast<std::size_t>(n[0] * n[1]) : 0;
         if (!std::is_sorted(found.natural.begin(), found.natural.end()) || found.natural.empty() ||
             found.natural.front() < 0 ||
@@ -296,7 +289,7 @@ void ExchangeImport::write_scattering() {
         if (!h5::is_dataset(in_, group() + name)) continue;
         const h5::Dataset times = h5::open_dataset(in_, group() + name);
         if (data_.transposed) continue;
-        put(out_, to, h5::read<double>(times, table_bytes), h5::shape_of(times));
+        put(out_, to, h5::read<double>(times, most_table_bytes), h5::shape_of(times));
     }
 }
 
@@ -427,7 +420,8 @@ void ExchangeImport::write_twotime_tables(const std::vector<std::int64_t>& label
         const std::string path = group() + name;
         const bool there =
             h5::is_dataset(in_, path) && h5::shape_of(h5::open_dataset(in_, path)) == shape;
-        const auto file = there ? h5::read<float>(in_, path, table_bytes) : std::vector<float>{};
+        const auto file =
+            there ? h5::read<float>(in_, path, most_table_bytes) : std::vector<float>{};
         for (std::size_t r = 0; r < rows; ++r) {
             for (std::size_t b = 0; b < n_b; ++b) {
                 values[r * n_b + b] =
@@ -458,7 +452,7 @@ void ExchangeImport::write_config(const ResultPath& group, bool wanted) {
     whole("avg_frame", static_cast<double>(data_.avg_frame));
     whole("stride_frame", static_cast<double>(data_.stride_frame));
     const auto from = [&](const char* old_name) {
-        const auto value = number_at(in_, std::string("/xpcs/") + old_name);
+        const auto value = h5::find_number(in_, std::string("/xpcs/") + old_name);
         return value && std::abs(*value) < 1e15 ? value : std::nullopt;
     };
     // Frames count from 1 there, and the last one is included.

@@ -2,6 +2,7 @@
 #include "host/fit.hpp"
 
 #include "host/fit_problem.hpp"
+#include "host/nan.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,8 +12,6 @@ namespace xpcs {
 using namespace fitting;
 
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Relaxation time from where the curve has fallen to e^-2 of its height (single model, c = 1).
 double first_guess_tau(const std::vector<Point>& points, double contrast, double baseline) {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/fit_problem.hpp"
 
+#include "host/nan.hpp"
+
 #include <cminpack.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace xpcs::fitting {
 
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 int residuals(void* data, int m, int /*n*/, const double* x, double* out, int /*flag*/) {
     const Problem& problem = *static_cast<const Problem*>(data);

@@ -2,21 +2,19 @@
 #include "host/fit_store.hpp"
 
 #include "host/errors.hpp"
+#include "host/nan.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
 #include "host/rewrite_file.hpp"
 #include "host/version.hpp"
 
 #include <cmath>
-#include <limits>
 
 namespace xpcs {
 
 namespace {
 
 namespace rp = result_path;
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 std::string group_path(FitModel model) {
     return rp::fit.path + std::string("/") + to_text(model);

@@ -2,24 +2,22 @@
 #include "host/fit_table.hpp"
 
 #include "host/errors.hpp"
+#include "host/nan.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace xpcs {
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 std::string number(double value, int digits = 4) {
     return std::isnan(value) ? "-" : fmt::format("{:.{}g}", value, digits);
 }
 
-std::string csv_number(double value) {
+std::string csv_short(double value) {
     return std::isnan(value) ? "" : fmt::format("{:.9g}", value);
 }
 
@@ -248,16 +246,16 @@ std::string to_csv(const FitTable& table) {
     }
     out += ",chi2,points,expected_tau_s,fitted,reason\n";
     for (const BinFit& bin : table.bins) {
-        out += fmt::format("{},{},{}", bin.label, csv_number(bin.q), csv_number(bin.phi));
+        out += fmt::format("{},{},{}", bin.label, csv_short(bin.q), csv_short(bin.phi));
         for (std::size_t p = 0; p < n; ++p) {
             out += fmt::format(",{},{}",
-                               csv_number(bin.fit.ok ? bin.fit.values[p] : nan),
-                               csv_number(bin.fit.ok ? bin.fit.errors[p] : nan));
+                               csv_short(bin.fit.ok ? bin.fit.values[p] : nan),
+                               csv_short(bin.fit.ok ? bin.fit.errors[p] : nan));
         }
         out += fmt::format(",{},{},{},{},{}\n",
-                           csv_number(bin.fit.chi2),
+                           csv_short(bin.fit.chi2),
                            bin.fit.n_points,
-                           csv_number(bin.expected_tau_s),
+                           csv_short(bin.expected_tau_s),
                            bin.fit.ok ? 1 : 0,
                            csv_text(bin.fit.reason));
     }

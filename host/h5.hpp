@@ -197,9 +197,13 @@ read(hid_t location, const std::string& path, std::uint64_t limit_bytes = defaul
 double read_number(hid_t location, const std::string& path);
 /// As read_number; a float must hold an integer.
 std::int64_t read_integer(hid_t location, const std::string& path);
+/// As read_number; nullopt if nothing is there, or an array, or a text.
+std::optional<double> find_number(hid_t location, const std::string& path);
 /// One string from a scalar or one-element dataset of fixed or variable length. An object that is
 /// no string dataset (an empty group in some files) is an Error (data).
 std::string read_string(hid_t location, const std::string& path);
+/// As read_string; "" if nothing is there, or no string.
+std::string find_string(hid_t location, const std::string& path);
 /// Every string of a dataset of any shape, at most `limit` of them and `limit_bytes` together.
 std::vector<std::string> read_strings(hid_t location,
                                       const std::string& path,

@@ -157,6 +157,15 @@ double read_number(hid_t location, const std::string& path) {
     return read<double>(dataset).front();
 }
 
+std::optional<double> find_number(hid_t location, const std::string& path) {
+    try {
+        if (is_dataset(location, path)) return read_number(location, path);
+    } catch (const Error&) {
+        return std::nullopt;  // some files have an empty group or an array there
+    }
+    return std::nullopt;
+}
+
 std::int64_t read_integer(hid_t location, const std::string& path) {
     const auto held = lock();
     const Dataset dataset = open_dataset(location, path);
@@ -214,6 +223,14 @@ std::string read_string(hid_t location, const std::string& path) {
     const auto held = lock();
     require_single(location, path, shape_of(open_dataset(location, path)));
     return read_strings(location, path).front();
+}
+
+std::string find_string(hid_t location, const std::string& path) {
+    try {
+        return is_dataset(location, path) ? read_string(location, path) : "";
+    } catch (const Error&) {
+        return "";
+    }
 }
 
 namespace {

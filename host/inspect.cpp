@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/h5.hpp"
 #include "host/metadata.hpp"
+#include "host/nan.hpp"
 #include "host/qmap_file.hpp"
 #include "host/result_group.hpp"
 #include "host/result_paths.hpp"
@@ -18,7 +19,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <set>
 
 namespace xpcs {
@@ -28,8 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace rp = result_path;
 using json = nlohmann::ordered_json;
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// HDF5 files begin with a signature at 0, 512, 1024, 2048 ...; the first places suffice here.
 bool is_hdf5(const std::string& path) {

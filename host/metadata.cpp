@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view suffix = "_metadata";
+constexpr std::string_view metadata_suffix = "_metadata";
 constexpr std::string_view file_suffix = "_metadata.hdf";
 
 /// ".000" of a file in parts
@@ -71,9 +71,11 @@ std::string listed(const std::vector<std::string>& paths) {
     return text;
 }
 
-class Loader {
+class MetadataLoader {
   public:
-    explicit Loader(const std::string& path) : file_(h5::open_file(path)) { result_.file = path; }
+    explicit MetadataLoader(const std::string& path) : file_(h5::open_file(path)) {
+        result_.file = path;
+    }
 
     Metadata load();
 
@@ -90,7 +92,7 @@ class Loader {
     Metadata result_;
 };
 
-void Loader::require_entry() const {
+void MetadataLoader::require_entry() const {
     if (h5::is_group(file_.id(), "/entry")) return;
     const bool legacy =
         h5::exists(file_.id(), "/measurement") || h5::exists(file_.id(), "/hdf_metadata_version");
@@ -100,7 +102,7 @@ void Loader::require_entry() const {
 }
 
 /// NaN if absent or not one number: files of one beamline differ in what they leave out.
-double Loader::number(const std::string& path) {
+double MetadataLoader::number(const std::string& path) {
     if (!h5::exists(file_.id(), path)) return std::nan("");
     try {
         return h5::read_number(file_.id(), path);
@@ -110,7 +112,7 @@ double Loader::number(const std::string& path) {
     }
 }
 
-std::string Loader::text(const std::string& path) {
+std::string MetadataLoader::text(const std::string& path) {
     if (!h5::exists(file_.id(), path)) return "";
     try {
         return h5::read_string(file_.id(), path);
@@ -121,7 +123,7 @@ std::string Loader::text(const std::string& path) {
 }
 
 /// Values in these files are often placeholders: what cannot be true is said, and kept.
-void Loader::judge() {
+void MetadataLoader::judge() {
     const auto require_range =
         [&](const char* name, double value, double low, double high, const char* unit) {
             if (value == 0 || (value >= low && value <= high)) return;
@@ -136,7 +138,7 @@ void Loader::judge() {
     }
 }
 
-Metadata Loader::load() {
+Metadata MetadataLoader::load() {
     require_entry();
     const std::string detector = "/entry/instrument/detector_1/";
     const auto or_zero = [](double value) { return std::isfinite(value) ? value : 0.0; };
@@ -202,14 +204,16 @@ std::string find_metadata(const std::string& raw, const std::string& given) {
 
 Metadata load_metadata(const std::string& path) {
     const auto held = h5::lock();
-    return Loader(path).load();
+    return MetadataLoader(path).load();
 }
 
 std::string result_base(const std::string& metadata_or_raw) {
     std::string base = stem_of(metadata_or_raw);
-    const bool has_suffix = base.size() > suffix.size() &&
-                            base.compare(base.size() - suffix.size(), suffix.size(), suffix) == 0;
-    if (has_suffix) base.erase(base.size() - suffix.size());
+    const bool has_suffix =
+        base.size() > metadata_suffix.size() && base.compare(base.size() - metadata_suffix.size(),
+                                                             metadata_suffix.size(),
+                                                             metadata_suffix) == 0;
+    if (has_suffix) base.erase(base.size() - metadata_suffix.size());
     return base;
 }
 

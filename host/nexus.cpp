@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/exchange.hpp"
 #include "host/h5_check.hpp"
+#include "host/nan.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
 #include "host/text.hpp"
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <limits>
 #include <vector>
 
 namespace xpcs {
@@ -21,25 +21,12 @@ namespace {
 
 namespace rp = result_path;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr hsize_t map_chunk = 512;
 
 using Attributes = std::vector<std::pair<const char*, std::string>>;
 
-double number_at(hid_t file, const std::string& path, double otherwise = nan) {
-    try {
-        return h5::is_dataset(file, path) ? h5::read_number(file, path) : otherwise;
-    } catch (const Error&) {
-        return otherwise;  // some files have an empty group or an array there
-    }
-}
-
-std::string text_at(hid_t file, const std::string& path) {
-    try {
-        return h5::is_dataset(file, path) ? h5::read_string(file, path) : "";
-    } catch (const Error&) {
-        return "";
-    }
+double number_or(hid_t file, const std::string& path, double otherwise = nan) {
+    return h5::find_number(file, path).value_or(otherwise);
 }
 
 class NexusEntry {
@@ -118,30 +105,30 @@ bool NexusEntry::place(const std::string& source,
 
 void NexusEntry::write_identity(const std::string& name) {
     text("/definition", "NXxpcs");
-    const std::string identifier = text_at(from_, "/entry/entry_identifier");
+    const std::string identifier = h5::find_string(from_, "/entry/entry_identifier");
     text("/entry_identifier",
          identifier.empty() ? name : identifier,
          identifier.empty() ? "name of the raw file" : "");
-    const std::string uuid = text_at(from_, "/entry/entry_identifier_uuid");
+    const std::string uuid = h5::find_string(from_, "/entry/entry_identifier_uuid");
     if (!uuid.empty()) text("/entry_identifier_uuid", uuid);
-    double scan = number_at(from_, "/entry/scan_number");
-    if (!std::isfinite(scan)) scan = number_at(from_, "/entry/instrument/bluesky/scan_id");
+    double scan = number_or(from_, "/entry/scan_number");
+    if (!std::isfinite(scan)) scan = number_or(from_, "/entry/instrument/bluesky/scan_id");
     const bool known = std::isfinite(scan) && std::abs(scan) < 1e15;
     h5::Dataset number = h5::write_scalar<std::int64_t>(
         to_, entry_ + "/scan_number", known ? static_cast<std::int64_t>(scan) : 0);
     if (!known) h5::write_attribute(number.id(), "source", "not known");
     finish(std::move(number));
-    text("/start_time", text_at(from_, rp::start_time.path));
-    const std::string end = text_at(from_, "/entry/end_time");
+    text("/start_time", h5::find_string(from_, rp::start_time.path));
+    const std::string end = h5::find_string(from_, "/entry/end_time");
     if (!end.empty()) text("/end_time", end);
 }
 
 void NexusEntry::write_process(const std::string& path) {
     const h5::Group made = h5::require_group(to_, path);
     h5::write_attribute(made.id(), "NX_class", "NXprocess");
-    const std::string program = text_at(from_, rp::prov_program.path);
-    const std::string written = text_at(from_, rp::prov_version.path);
-    const std::string date = text_at(from_, rp::prov_finished.path);
+    const std::string program = h5::find_string(from_, rp::prov_program.path);
+    const std::string written = h5::find_string(from_, rp::prov_version.path);
+    const std::string date = h5::find_string(from_, rp::prov_finished.path);
     finish(h5::write_string(made.id(), "program", program.empty() ? "not known" : program));
     finish(h5::write_string(made.id(), "version", written.empty() ? "not known" : written));
     if (!date.empty()) finish(h5::write_string(made.id(), "date", date));
@@ -265,29 +252,29 @@ void NexusEntry::write_instrument() {
     group("/instrument", "NXinstrument");
     group("/instrument/incident_beam", "NXbeam");
     number("/instrument/incident_beam/incident_energy",
-           number_at(from_, rp::incident_energy.path, number_at(from_, map + "energy")),
+           number_or(from_, rp::incident_energy.path, number_or(from_, map + "energy")),
            "keV");
     const std::string detector = "/instrument/detector_1";
     group(detector, "NXdetector");
-    const std::string name = text_at(from_, from + "detector_1/detector_name");
+    const std::string name = h5::find_string(from_, from + "detector_1/detector_name");
     if (!name.empty()) text(detector + "/description", name);
-    const double pixel = number_at(from_, map + "pixel_size");
-    const double frame_time = number_at(from_, rp::frame_time.path);
+    const double pixel = number_or(from_, map + "pixel_size");
+    const double frame_time = number_or(from_, rp::frame_time.path);
     const auto length = [&](const std::string& field, double value) {
         if (std::isfinite(value)) number(detector + field, value, "m");
     };
-    number(detector + "/count_time", number_at(from_, rp::count_time.path, frame_time), "s");
+    number(detector + "/count_time", number_or(from_, rp::count_time.path, frame_time), "s");
     number(detector + "/frame_time", frame_time, "s");
-    length("/x_pixel_size", number_at(from_, rp::x_pixel_size.path, pixel));
-    length("/y_pixel_size", number_at(from_, rp::y_pixel_size.path, pixel));
+    length("/x_pixel_size", number_or(from_, rp::x_pixel_size.path, pixel));
+    length("/y_pixel_size", number_or(from_, rp::y_pixel_size.path, pixel));
     length("/distance",
-           number_at(
-               from_, map + "detector_distance", number_at(from_, from + "detector_1/distance")));
+           number_or(
+               from_, map + "detector_distance", number_or(from_, from + "detector_1/distance")));
     // In pixels everywhere else; the definition wants a length.
     for (const char* axis : {"x", "y"}) {
         const std::string field = std::string("beam_center_") + axis;
         const double centre =
-            number_at(from_, map + field, number_at(from_, from + "detector_1/" + field));
+            number_or(from_, map + field, number_or(from_, from + "detector_1/" + field));
         number(detector + "/" + field, centre * pixel, "m");
     }
 }
@@ -331,7 +318,7 @@ void NexusEntry::write_masks() {
 }
 
 std::string raw_name(hid_t file, const std::string& otherwise) {
-    const std::string raw = text_at(file, rp::rawdata_path.path);
+    const std::string raw = h5::find_string(file, rp::rawdata_path.path);
     const std::string stem = std::filesystem::path(raw).stem().string();
     return stem.empty() ? otherwise : stem;
 }

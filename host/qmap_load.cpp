@@ -15,11 +15,11 @@ namespace xpcs {
 
 namespace {
 
-constexpr std::uint64_t most_pixels = std::uint64_t{1} << 28;
+constexpr std::uint64_t most_map_pixels = std::uint64_t{1} << 28;
 
-class Loader {
+class QmapLoader {
   public:
-    explicit Loader(const std::string& path) : path_(path), file_(h5::open_file(path)) {}
+    explicit QmapLoader(const std::string& path) : path_(path), file_(h5::open_file(path)) {}
     QMap load();
     QMap load_and_check_hash() {
         QMap qmap = load();
@@ -65,7 +65,7 @@ class Loader {
     QMap qmap_;
 };
 
-std::string Loader::older_layout() const {
+std::string QmapLoader::older_layout() const {
     const hid_t file = file_.id();
     if (h5::exists(file, "/qmap/dqmap")) return "the /qmap/dqmap layout of 17 to 24 February 2025";
     if (h5::exists(file, "/data/dynamicMap")) return "the /data layout used until February 2025";
@@ -74,7 +74,7 @@ std::string Loader::older_layout() const {
     return "";
 }
 
-void Loader::require_layout() {
+void QmapLoader::require_layout() {
     const bool current = h5::is_group(file_.id(), "/qmap") && has("dynamic_roi_map");
     if (current) return;
     if (auto translated = translate_older_qmap(file_)) {
@@ -92,20 +92,20 @@ void Loader::require_layout() {
     fail("no dataset /qmap/dynamic_roi_map");
 }
 
-h5::Dataset Loader::required(const std::string& name) const {
+h5::Dataset QmapLoader::required(const std::string& name) const {
     if (!h5::is_dataset(file_.id(), "/qmap/" + name)) fail("no dataset /qmap/" + name);
     return h5::open_dataset(file_.id(), "/qmap/" + name);
 }
 
-void Loader::take_shape(const h5::Dataset& dataset, const std::string& name) {
+void QmapLoader::take_shape(const h5::Dataset& dataset, const std::string& name) {
     const h5::Shape shape = h5::shape_of(dataset);
     if (shape.size() != 2 || shape[0] == 0 || shape[1] == 0) {
         fail("/qmap/" + name + " has shape " + h5::to_string(shape) +
              ", (rows, columns) is expected");
     }
-    if (h5::n_elements(shape) > most_pixels) {
+    if (h5::n_elements(shape) > most_map_pixels) {
         fail("/qmap/" + name + " has shape " + h5::to_string(shape) + ", at most " +
-             std::to_string(most_pixels) + " pixels are possible");
+             std::to_string(most_map_pixels) + " pixels are possible");
     }
     const auto rows = static_cast<std::int64_t>(shape[0]);
     const auto cols = static_cast<std::int64_t>(shape[1]);
@@ -119,12 +119,12 @@ void Loader::take_shape(const h5::Dataset& dataset, const std::string& name) {
     }
 }
 
-std::string Loader::position(std::size_t pixel) const {
+std::string QmapLoader::position(std::size_t pixel) const {
     const auto cols = static_cast<std::size_t>(qmap_.cols);
     return "row " + std::to_string(pixel / cols) + ", column " + std::to_string(pixel % cols);
 }
 
-std::vector<std::uint8_t> Loader::load_flags(const std::string& name) {
+std::vector<std::uint8_t> QmapLoader::load_flags(const std::string& name) {
     const h5::Dataset dataset = required(name);
     take_shape(dataset, name);
     std::vector<std::uint8_t> flags(static_cast<std::size_t>(qmap_.rows * qmap_.cols));
@@ -143,7 +143,7 @@ std::vector<std::uint8_t> Loader::load_flags(const std::string& name) {
     return flags;
 }
 
-std::vector<std::uint32_t> Loader::load_labels(const std::string& name) {
+std::vector<std::uint32_t> QmapLoader::load_labels(const std::string& name) {
     const h5::Dataset dataset = required(name);
     take_shape(dataset, name);
     const h5::Type type = h5::type_of(dataset);
@@ -175,9 +175,9 @@ std::vector<std::uint32_t> Loader::load_labels(const std::string& name) {
          std::to_string(value) + ") at " + position(first));
 }
 
-std::vector<std::int64_t> Loader::load_integers(const std::string& name) const {
+std::vector<std::int64_t> QmapLoader::load_integers(const std::string& name) const {
     const h5::Dataset dataset = required(name);
-    const auto values = h5::read<double>(dataset, most_pixels * sizeof(double));
+    const auto values = h5::read<double>(dataset, most_map_pixels * sizeof(double));
     std::vector<std::int64_t> integers;
     integers.reserve(values.size());
     constexpr double most = 9007199254740992.0;
@@ -191,7 +191,7 @@ std::vector<std::int64_t> Loader::load_integers(const std::string& name) const {
     return integers;
 }
 
-void Loader::load_num_pts(const std::string& kind, std::array<std::int64_t, 2>& num_pts) {
+void QmapLoader::load_num_pts(const std::string& kind, std::array<std::int64_t, 2>& num_pts) {
     const std::string name = kind + "_num_pts";
     num_pts = {0, 0};
     if (!has(name)) {
@@ -204,18 +204,18 @@ void Loader::load_num_pts(const std::string& kind, std::array<std::int64_t, 2>& 
     }
     num_pts = {values[0], values.size() == 2 ? values[1] : 1};
     for (const std::int64_t n : num_pts) {
-        if (n < 1 || n > static_cast<std::int64_t>(most_pixels)) {
+        if (n < 1 || n > static_cast<std::int64_t>(most_map_pixels)) {
             fail("/qmap/" + name + " says " + std::to_string(n) + " bins, 1 to " +
-                 std::to_string(most_pixels) + " are possible");
+                 std::to_string(most_map_pixels) + " are possible");
         }
     }
 }
 
 /// Some files number the natural bins in the map and list only the bins with pixels in the mapping:
 /// the k-th label that occurs is then entry k. Anything else has no one reading.
-void Loader::close_holes(const std::string& kind,
-                         std::size_t n_bins,
-                         std::vector<std::uint32_t>& labels) {
+void QmapLoader::close_holes(const std::string& kind,
+                             std::size_t n_bins,
+                             std::vector<std::uint32_t>& labels) {
     std::map<std::uint32_t, std::uint32_t> new_label;
     for (const std::uint32_t label : labels) {
         if (label != 0 && new_label.size() <= n_bins) new_label.try_emplace(label, 0);
@@ -243,10 +243,10 @@ void Loader::close_holes(const std::string& kind,
          "_index_mapping: " + printable(holes) + "; labels above them are counted down");
 }
 
-void Loader::load_mapping(const std::string& kind,
-                          const std::array<std::int64_t, 2>& num_pts,
-                          std::vector<std::uint32_t>& labels,
-                          std::vector<std::int64_t>& mapping) {
+void QmapLoader::load_mapping(const std::string& kind,
+                              const std::array<std::int64_t, 2>& num_pts,
+                              std::vector<std::uint32_t>& labels,
+                              std::vector<std::int64_t>& mapping) {
     const std::string name = kind + "_index_mapping";
     const std::uint32_t largest = *std::max_element(labels.begin(), labels.end());
     const bool known = num_pts[0] > 0;
@@ -277,16 +277,16 @@ void Loader::load_mapping(const std::string& kind,
     }
 }
 
-void Loader::load_centres(const std::string& kind,
-                          const std::array<std::int64_t, 2>& num_pts,
-                          std::array<std::vector<double>, 2>& v_list) {
+void QmapLoader::load_centres(const std::string& kind,
+                              const std::array<std::int64_t, 2>& num_pts,
+                              std::array<std::vector<double>, 2>& v_list) {
     for (std::size_t axis = 0; axis < 2; ++axis) {
         const std::string name = kind + "_v_list_dim" + std::to_string(axis);
         if (!has(name)) {
             warn("no dataset /qmap/" + name + "; bins have no centre on that axis");
             continue;
         }
-        v_list[axis] = h5::read<double>(required(name), most_pixels * sizeof(double));
+        v_list[axis] = h5::read<double>(required(name), most_map_pixels * sizeof(double));
         const auto n = static_cast<std::int64_t>(v_list[axis].size());
         if (num_pts[axis] > 0 && n != num_pts[axis]) {
             fail("/qmap/" + name + " has " + std::to_string(n) + " centres, /qmap/" + kind +
@@ -295,7 +295,7 @@ void Loader::load_centres(const std::string& kind,
     }
 }
 
-void Loader::load_texts() {
+void QmapLoader::load_texts() {
     const auto pair = [&](const std::string& name, std::array<std::string, 2>& texts) {
         if (!has(name)) {
             warn("no dataset /qmap/" + name + "; '" + texts[0] + "', '" + texts[1] +
@@ -319,7 +319,7 @@ void Loader::load_texts() {
     }
 }
 
-double Loader::geometry(const std::string& name) {
+double QmapLoader::geometry(const std::string& name) {
     if (!has(name)) {
         warn("no dataset /qmap/" + name);
         return 0;
@@ -327,7 +327,7 @@ double Loader::geometry(const std::string& name) {
     return h5::read_number(file_.id(), "/qmap/" + name);
 }
 
-void Loader::check_hash(QMap& qmap) const {
+void QmapLoader::check_hash(QMap& qmap) const {
     const auto warn = [&](const std::string& what) {
         qmap.warnings.push_back("q-map " + printable(path_) + ": " + what);
     };
@@ -353,7 +353,7 @@ void Loader::check_hash(QMap& qmap) const {
 }
 
 /// The mask alone says which pixels are used; the programs that draw it leave out bad ones.
-void Loader::load_blemish() {
+void QmapLoader::load_blemish() {
     qmap_.blemish = load_flags("blemish");
     std::int64_t bad = 0;
     for (std::size_t p = 0; p < qmap_.mask.size(); ++p)
@@ -363,7 +363,7 @@ void Loader::load_blemish() {
          " pixels bad that are in /qmap/mask; they are used");
 }
 
-QMap Loader::load() {
+QMap QmapLoader::load() {
     qmap_.file = path_;
     require_layout();
     qmap_.mask = load_flags("mask");
@@ -390,7 +390,7 @@ QMap Loader::load() {
 
 QMap load_qmap(const std::string& path) {
     const auto held = h5::lock();
-    return Loader(path).load_and_check_hash();
+    return QmapLoader(path).load_and_check_hash();
 }
 
 bool file_still_has(const QMap& qmap) {
@@ -418,7 +418,7 @@ bool file_still_has(const QMap& qmap) {
                         q.source_file);
     };
     try {
-        const QMap now = Loader(qmap.file).load();
+        const QMap now = QmapLoader(qmap.file).load();
         return values(now) == values(qmap);
     } catch (const Error&) {
         return false;

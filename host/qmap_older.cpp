@@ -11,7 +11,7 @@ namespace xpcs {
 namespace {
 
 constexpr std::uint64_t most_bytes = std::uint64_t{1} << 31;
-constexpr std::size_t most_bins = 1 << 24;
+constexpr std::size_t most_older_bins = 1 << 24;
 
 struct OldNames {
     const char* group;
@@ -92,13 +92,13 @@ class Translator {
     }
     std::vector<double> list(const std::string& name) const {
         if (!has(name)) return {};
-        return h5::read<double>(from_.id(), path(name), most_bins * sizeof(double));
+        return h5::read<double>(from_.id(), path(name), most_older_bins * sizeof(double));
     }
     /// A number of bins, 0 if the file does not say.
     std::size_t count(const std::string& name) const {
         if (!has(name)) return 0;
         const double value = h5::read_number(from_.id(), path(name));
-        const bool sane = value >= 1 && value <= static_cast<double>(most_bins);
+        const bool sane = value >= 1 && value <= static_cast<double>(most_older_bins);
         return sane && value == std::floor(value) ? static_cast<std::size_t>(value) : 0;
     }
 
@@ -115,7 +115,7 @@ class Translator {
         // Lists of the same length without the numbers of bins: one entry per bin, nothing tells
         // how they lie on the axes.
         if (count(prefix + "phi") == 0 && q.size() == phi.size()) n_phi = 1;
-        if (n_q == 0 || n_q * n_phi > most_bins) return;
+        if (n_q == 0 || n_q * n_phi > most_older_bins) return;
         const std::vector<std::int64_t> sizes = {static_cast<std::int64_t>(n_q),
                                                  static_cast<std::int64_t>(n_phi)};
         h5::write(to_.id(), "/qmap/" + kind + "_num_pts", sizes);

@@ -2,6 +2,7 @@
 #include "host/repeats.hpp"
 
 #include "host/fit.hpp"
+#include "host/nan.hpp"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,6 @@ namespace xpcs {
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double mad_to_sigma = 1.4826;  ///< of a normal distribution
 
 /// The curve that the repeats are compared with.

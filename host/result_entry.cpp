@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a result takes over from others: /entry of the metadata file and the q-map.
 #include "host/errors.hpp"
+#include "host/nan.hpp"
 #include "host/qmap_file.hpp"
 #include "host/result_paths.hpp"
 #include "host/result_write.hpp"
@@ -99,12 +100,7 @@ void put_entry(hid_t file, const ResultPath& path, double value, const std::stri
 
 /// The number there, NaN if it is missing or no number.
 double number_at(hid_t file, const ResultPath& path) {
-    try {
-        return h5::is_dataset(file, path.path) ? h5::read_number(file, path.path)
-                                               : std::numeric_limits<double>::quiet_NaN();
-    } catch (const Error&) {
-        return std::numeric_limits<double>::quiet_NaN();
-    }
+    return h5::find_number(file, path.path).value_or(nan);
 }
 
 void complete_number(hid_t file, const ResultPath& path, double value, const std::string& source) {

@@ -2,6 +2,7 @@
 #include "host/result_group.hpp"
 
 #include "host/errors.hpp"
+#include "host/nan.hpp"
 #include "host/result_paths.hpp"
 
 #include <algorithm>
@@ -15,7 +16,6 @@ namespace {
 
 namespace rp = result_path;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t most_values = 10'000;
 constexpr std::size_t most_members = 100'000;
 constexpr std::size_t longest_list = 1000;

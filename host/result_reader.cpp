@@ -2,13 +2,13 @@
 #include "host/result_reader.hpp"
 
 #include "host/errors.hpp"
+#include "host/nan.hpp"
 #include "host/result_group.hpp"
 #include "host/result_paths.hpp"
 #include "host/text.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 namespace xpcs {
@@ -17,7 +17,6 @@ namespace {
 
 namespace rp = result_path;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t small_bytes = std::uint64_t{1} << 26;  ///< curves and lists
 constexpr std::uint64_t table_bytes = std::uint64_t{1} << 29;  ///< tables against time
 constexpr std::uint64_t image_bytes = std::uint64_t{1} << 31;

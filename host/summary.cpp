@@ -18,10 +18,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t whole = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 Json text_of(const std::string& text) {
-    return printable(text, whole);
+    return printable(text, no_limit);
 }
 
 Json texts_of(const std::vector<std::string>& texts) {

@@ -15,16 +15,6 @@ namespace {
 template <class T>
 using Fields = std::map<std::string, std::function<void(T&, const Raw&, const std::string&)>>;
 
-template <class T>
-std::vector<std::string> names_of(const std::map<std::string, T>& map) {
-    std::vector<std::string> names;
-    names.reserve(map.size());
-    for (const auto& [name, value] : map) {
-        names.push_back(name);
-    }
-    return names;
-}
-
 std::string one_of(const Raw& raw, const std::string& what, const std::vector<std::string>& words) {
     std::string text = text_of(raw, what);
     for (const auto& word : words) {

@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const CommandKind kind{
+const CommandKind launch_kind{
     "launch", {"Job", "Flow", "Launch", "Waiting", "Local flow"}, true, false, true};
 
 struct Launched {
@@ -328,10 +328,10 @@ int watch(const Site& site, const CommandLine& command) {
 }  // namespace
 
 int launch_command(const Words& args) {
-    const CommandLine command = parse_command(kind, args);
+    const CommandLine command = parse_command(launch_kind, args);
     if (command.help) {
         std::cout << command_help(
-            kind,
+            launch_kind,
             "Usage: xpcs-jobgen launch RAW|filePath:RAW [fileDataDir:DIR experimentName:NAME] "
             "[options]\n"
             "       xpcs-jobgen launch --watch DIR [options]\n\n"

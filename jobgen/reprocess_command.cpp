@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const CommandKind kind{"reprocess", {"Job", "Flow", "Launch", "Reprocessing"}, true, false, false};
+const CommandKind reprocess_kind{
+    "reprocess", {"Job", "Flow", "Launch", "Reprocessing"}, true, false, false};
 
 /// The raw file that a published data set came from, as its metadata say.
 std::string raw_of(const std::string& published, const Site& site, const Deployment& deployment) {
@@ -71,10 +72,10 @@ int print_flow(const CommandLine& command, const Site& site, const Deployment& d
 }  // namespace
 
 int reprocess_command(const Words& args) {
-    CommandLine command = parse_command(kind, args);
+    CommandLine command = parse_command(reprocess_kind, args);
     if (command.help) {
         std::cout << command_help(
-            kind,
+            reprocess_kind,
             "Usage: xpcs-jobgen reprocess --published DIR -q QMAP [-u SUFFIX] [-r RAW] [options]\n"
             "       xpcs-jobgen reprocess --via flow -r RAW -q QMAP -u SUFFIX [options]\n\n"
             "The new data set gets the old one's name with _SUFFIX (default: the q-map's name)\n"

@@ -92,16 +92,6 @@ Scheduler scheduler_named(const std::string& name) {
 namespace {
 
 template <class T>
-std::vector<std::string> names_of(const std::map<std::string, T>& map) {
-    std::vector<std::string> names;
-    names.reserve(map.size());
-    for (const auto& [name, value] : map) {
-        names.push_back(name);
-    }
-    return names;
-}
-
-template <class T>
 void check_reference(const std::map<std::string, T>& map,
                      const std::string& name,
                      const Place& place,

@@ -5,6 +5,7 @@
 
 #include "jobgen/deployment.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,17 @@ namespace xpcs::jobgen {
 
 /// "a, b, c"
 std::string joined(const std::vector<std::string>& words, const std::string& separator = ", ");
+
+/// The keys.
+template <class T>
+std::vector<std::string> names_of(const std::map<std::string, T>& map) {
+    std::vector<std::string> names;
+    names.reserve(map.size());
+    for (const auto& [name, value] : map) {
+        names.push_back(name);
+    }
+    return names;
+}
 
 bool is_variable_name(const std::string& name);
 bool is_uuid(const std::string& text);

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "portal/diagnosis.hpp"
 
+#include "host/nan.hpp"
 #include "host/text.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 
 namespace xpcs::portal {
-
-namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 double median(std::vector<double> values) {
     std::erase_if(values, [](double v) { return !std::isfinite(v); });
@@ -25,6 +21,8 @@ double median(std::vector<double> values) {
     std::nth_element(values.begin(), middle, values.end());
     return *middle;
 }
+
+namespace {
 
 /// Mean of the first (or last) `n` finite values.
 double mean_of_ends(const std::vector<double>& values, std::size_t n, bool last) {

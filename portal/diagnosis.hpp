@@ -12,6 +12,9 @@
 
 namespace xpcs::portal {
 
+/// Of the finite values; NaN without any.
+double median(std::vector<double> values);
+
 enum class Severity { note, warning, serious };
 
 struct Finding {

@@ -60,8 +60,8 @@ std::string escape(std::string_view text) {
     return out;
 }
 
-std::string script_safe(std::string_view json) {
-    std::string out(json);
+std::string script_safe(std::string_view text) {
+    std::string out(text);
     replace_all(out, "<", "\\u003c");
     replace_all(out, "\xE2\x80\xA8", "\\u2028");
     replace_all(out, "\xE2\x80\xA9", "\\u2029");

@@ -13,7 +13,7 @@ namespace xpcs::portal {
 std::string escape(std::string_view text);
 
 /// JSON text for the inside of a <script> element: no "<", no line separators that end a string.
-std::string script_safe(std::string_view json);
+std::string script_safe(std::string_view text);
 
 /// A piece of HTML that is already escaped.
 struct Html {

@@ -3,6 +3,7 @@
 
 #include "host/errors.hpp"
 #include "host/fit_store.hpp"
+#include "host/nan.hpp"
 #include "host/text.hpp"
 #include "portal/stopping.hpp"
 
@@ -12,14 +13,12 @@
 #include <cmath>
 #include <ctime>
 #include <filesystem>
-#include <limits>
 #include <numeric>
 
 namespace xpcs::portal {
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double most_pixels = 1.3e6;  ///< of an image in a page
 
 bool used(const QMap& maps, std::size_t i) {

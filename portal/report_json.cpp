@@ -3,6 +3,7 @@
 
 #include "host/text.hpp"
 #include "host/version.hpp"
+#include "portal/diagnosis.hpp"
 #include "portal/encode.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 
 namespace xpcs::portal {
 
@@ -256,15 +256,6 @@ json nested(const std::vector<NamedValue>& values) {
         (*node)[printable(name, 200)] = value_json(value.value);
     }
     return out;
-}
-
-double median(std::vector<double> values) {
-    if (values.empty()) {
-        return std::numeric_limits<double>::quiet_NaN();
-    }
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
 }
 
 /// The run in a few numbers: what the trends of an experiment are drawn from.

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Locks of other hosts cannot be seen everywhere, so each host minds its own.
-std::string prefix() {
+std::string own_prefix() {
     std::array<char, 65> host{};
     ::gethostname(host.data(), host.size() - 1);
     std::string name = ".xpcs-report-";
@@ -60,8 +60,8 @@ void remove_dead(const std::string& parent, const std::string& begin) {
 }  // namespace
 
 Scratch::Scratch(const std::string& parent) {
-    remove_dead(parent, prefix());
-    path_ = parent + "/" + prefix() + "XXXXXX";
+    remove_dead(parent, own_prefix());
+    path_ = parent + "/" + own_prefix() + "XXXXXX";
     if (::mkdtemp(path_.data()) == nullptr) {
         throw Error(ExitCode::cannot_create,
                     "'" + printable(parent) +

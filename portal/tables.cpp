@@ -12,7 +12,7 @@ namespace xpcs::portal {
 
 namespace {
 
-std::string number(double value) {
+std::string csv_number(double value) {
     return std::isfinite(value) ? fmt::format("{:.9g}", value) : "";
 }
 
@@ -21,10 +21,10 @@ std::string table(const std::string& head, const std::vector<double>& first, con
     std::string out = head + "\n";
     for (std::int64_t row = 0; row < matrix.rows; ++row) {
         const auto i = static_cast<std::size_t>(row);
-        out += number(i < first.size() ? first[i] : NAN);
+        out += csv_number(i < first.size() ? first[i] : NAN);
         for (std::int64_t column = 0; column < matrix.cols; ++column) {
             out += ',';
-            out += number(matrix.at(row, column));
+            out += csv_number(matrix.at(row, column));
         }
         out += "\n";
     }
@@ -64,12 +64,14 @@ void add_curves(const ReportData& report, std::map<std::string, std::string>& ou
         const bool known = label <= result.qmap.n_static();
         const double q = known ? result.qmap.static_centre(label, 0) : NAN;
         const double phi = known ? result.qmap.static_centre(label, 1) : NAN;
-        total += fmt::format(
-            "{},{},{}\n", number(q), number(phi), number(result.scattering_1d.at(0, column)));
-        stability += number(q);
+        total += fmt::format("{},{},{}\n",
+                             csv_number(q),
+                             csv_number(phi),
+                             csv_number(result.scattering_1d.at(0, column)));
+        stability += csv_number(q);
         for (std::int64_t row = 0; row < parts.rows && column < parts.cols; ++row) {
             stability += ',';
-            stability += number(parts.at(row, column));
+            stability += csv_number(parts.at(row, column));
         }
         stability += "\n";
     }
@@ -107,7 +109,7 @@ std::map<std::string, std::string> csv_tables(const ReportData& report) {
             text += fmt::format("{},{:.9g},{},{}\n",
                                 i,
                                 static_cast<double>(i) * report.frame_step,
-                                number(result.intensity[i]),
+                                csv_number(result.intensity[i]),
                                 outliers.count(i));
         }
         out["intensity.csv"] = text;
@@ -129,8 +131,8 @@ std::map<std::string, std::string> csv_tables(const ReportData& report) {
         for (const std::int64_t label : labels) {
             bins += fmt::format("{},{},{}\n",
                                 label,
-                                number(result.dynamic_centre(label, 0)),
-                                number(result.dynamic_centre(label, 1)));
+                                csv_number(result.dynamic_centre(label, 0)),
+                                csv_number(result.dynamic_centre(label, 1)));
         }
         out["qbin_values.csv"] = bins;
     }

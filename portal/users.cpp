@@ -75,7 +75,7 @@ bool good_name(const std::string& name) {
            });
 }
 
-const std::string prefix = "scrypt$32768$8$1$";
+const std::string hash_prefix = "scrypt$32768$8$1$";
 
 /// Who can write it makes operators; who can read it guesses passwords at leisure.
 void check_mode(const std::string& path) {
@@ -109,14 +109,14 @@ std::string state_of(const std::string& path) {
 
 std::string hash_password(const std::string& password) {
     const std::string salt = hex_of(random_bytes(16));
-    return prefix + salt + "$" + derive(password, salt);
+    return hash_prefix + salt + "$" + derive(password, salt);
 }
 
 bool check_password(const std::string& password, const std::string& hash) {
-    if (!hash.starts_with(prefix)) {
+    if (!hash.starts_with(hash_prefix)) {
         return false;
     }
-    const std::vector<std::string> parts = split(hash.substr(prefix.size()), '$');
+    const std::vector<std::string> parts = split(hash.substr(hash_prefix.size()), '$');
     return parts.size() == 2 && same_text(derive(password, parts[0]), parts[1]);
 }
 
@@ -147,7 +147,7 @@ std::map<std::string, User> read_users(const std::string& path) {
         }
         const bool good = (parts.size() == 3 || parts.size() == 4) && good_name(parts[0]) &&
                           (parts[1] == "viewer" || parts[1] == "operator") &&
-                          parts[2].starts_with(prefix);
+                          parts[2].starts_with(hash_prefix);
         if (!good) {
             throw Error(ExitCode::data,
                         "users '" + printable(path) + "' line " + std::to_string(number) +

@@ -17,7 +17,7 @@ namespace xpcs {
 
 namespace {
 
-constexpr std::uint32_t no_data = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t no_data_value = std::numeric_limits<std::uint32_t>::max();
 
 /// Calls visit(pixel, value) for every sample of a frame that has data; missing(pixel) for others.
 template <class Sample, class Visit, class Missing>
@@ -87,19 +87,19 @@ std::uint32_t CorrectedSource::sample(std::int64_t pixel, double raw) const {
     const FrameCorrection& c = *correction_;
     const auto p = static_cast<std::size_t>(pixel);
     const double dark = c.dark.empty() ? 0.0 : c.dark[p];
-    if (std::isnan(dark)) return no_data;
+    if (std::isnan(dark)) return no_data_value;
     double value = raw - dark;
     if (!(value > 0) || !(value > c.threshold[p])) return 0;
     if (!c.flat.empty()) value *= static_cast<double>(c.flat[p]);
     const double scaled = std::floor(value * static_cast<double>(FrameCorrection::scale) + 0.5);
-    if (scaled >= static_cast<double>(no_data)) {
+    if (scaled >= static_cast<double>(no_data_value)) {
         throw Error(ExitCode::data,
                     fmt::format("{}: pixel {} has {} counts after the correction; at most {} can "
                                 "be held",
                                 info_.files.front(),
                                 pixel,
                                 value,
-                                (no_data - 1) / FrameCorrection::scale));
+                                (no_data_value - 1) / FrameCorrection::scale));
     }
     return static_cast<std::uint32_t>(scaled);
 }
@@ -121,7 +121,7 @@ void CorrectedSource::decode(const RawBlock& block, Chunk& chunk, DecodeCounts& 
         [&](std::int64_t f, std::int64_t p, auto value) {
             to[f * raw.n_pixels + p] = sample(p, static_cast<double>(value));
         },
-        [&](std::int64_t f, std::int64_t p) { to[f * raw.n_pixels + p] = no_data; });
+        [&](std::int64_t f, std::int64_t p) { to[f * raw.n_pixels + p] = no_data_value; });
 }
 
 /// Mean and standard deviation of each pixel over dark frames.

@@ -18,7 +18,7 @@ namespace {
 constexpr std::int64_t wanted_block_bytes = 16 << 20;
 constexpr std::int64_t largest_block_bytes = 256 << 20;
 
-hid_t memory_type(int sample_bytes) {
+hid_t sample_memory_type(int sample_bytes) {
     if (sample_bytes == 1) return h5::native_type<std::uint8_t>();
     return sample_bytes == 2 ? h5::native_type<std::uint16_t>() : h5::native_type<std::uint32_t>();
 }
@@ -262,7 +262,8 @@ class Hdf5Source final : public FrameSource {
             offset.insert(offset.begin() + 1, static_cast<hsize_t>(*segment.channel));
             count.insert(count.begin() + 1, 1);
         }
-        h5::read_slab(dataset_, memory_type(info_.sample_bytes), offset, count, bytes.data());
+        h5::read_slab(
+            dataset_, sample_memory_type(info_.sample_bytes), offset, count, bytes.data());
     }
 
     /// Where a chunk lies; 0 bytes for one that was never written.

@@ -21,10 +21,10 @@ namespace {
 
 using namespace rigaku;
 
-constexpr const char* data_path = "/entry/data/data";
+constexpr const char* ftf_data_path = "/entry/data/data";
 static_assert(ftf::module_pixels == module_pixels);
 
-struct Module {
+struct FtfModule {
     int number = 0;
     std::string path;
     h5::File file;
@@ -41,14 +41,14 @@ struct ColumnHead {
 
 class FtfSource final : public FrameSource {
   public:
-    FtfSource(std::vector<Module> modules, SourceInfo info, const SourceOptions& options)
+    FtfSource(std::vector<FtfModule> modules, SourceInfo info, const SourceOptions& options)
         : modules_(std::move(modules)), info_(std::move(info)), options_(options) {
         info_.format = "rigaku3m-ftf";
         info_.rows = layout_3m::rows;
         info_.cols = layout_3m::cols;
         info_.gap.assign(static_cast<std::size_t>(info_.rows * info_.cols), 1);
         info_.n_frames_hint = frames_in_name(modules_.front().path);
-        for (const Module& module : modules_) {
+        for (const FtfModule& module : modules_) {
             info_.files.push_back(module.path);
             info_.n_bytes += std::filesystem::file_size(module.path);
             info_.n_frames = std::max(info_.n_frames, module.n_frames);
@@ -58,14 +58,14 @@ class FtfSource final : public FrameSource {
                 std::fill(first, first + module_cols, std::uint8_t{0});
             }
         }
-        for (const Module& module : modules_) {
+        for (const FtfModule& module : modules_) {
             if (module.n_frames != info_.n_frames) {
                 info_.warnings.push_back(module.path + ": has " + std::to_string(module.n_frames) +
                                          " frames, another module " +
                                          std::to_string(info_.n_frames));
             }
         }
-        for (const Module& module : modules_) {
+        for (const FtfModule& module : modules_) {
             if (module.bits == modules_.front().bits) continue;
             throw Error(ExitCode::data,
                         module.path + ": " + std::to_string(module.bits) + " bits per pixel, " +
@@ -102,7 +102,7 @@ class FtfSource final : public FrameSource {
             std::max<std::int64_t>(1, 4 * options_.block_bytes / per_frame), n_columns_ - frame_);
         block.bytes.clear();
         for (std::int64_t k = 0; k < n; ++k) {
-            for (Module& module : modules_)
+            for (FtfModule& module : modules_)
                 append_column(module, frame_ + k, block.bytes);
         }
         block.sequence = sequence_++;
@@ -143,7 +143,7 @@ class FtfSource final : public FrameSource {
     }
 
   private:
-    void append_column(Module& module, std::int64_t frame, RawVector<std::byte>& to) const {
+    void append_column(FtfModule& module, std::int64_t frame, RawVector<std::byte>& to) const {
         if (frame >= module.n_frames) return;
         const auto held = h5::lock();
         const h5::Shape at = {0, static_cast<hsize_t>(frame)};
@@ -190,7 +190,7 @@ class FtfSource final : public FrameSource {
         }
     }
 
-    std::vector<Module> modules_;
+    std::vector<FtfModule> modules_;
     SourceInfo info_;
     SourceOptions options_;
     ftf::Unpack unpack_;
@@ -200,12 +200,12 @@ class FtfSource final : public FrameSource {
     std::atomic<std::int64_t> frames_read_{0};
 };
 
-Module open_module(const std::string& path, int number) {
-    Module module;
+FtfModule open_module(const std::string& path, int number) {
+    FtfModule module;
     module.number = number;
     module.path = path;
     module.file = h5::open_file(path);
-    module.dataset = h5::open_dataset(module.file.id(), data_path);
+    module.dataset = h5::open_dataset(module.file.id(), ftf_data_path);
     require_filters_of_frames(module.dataset);
     const h5::Shape shape = h5::shape_of(module.dataset);
     const h5::Type type = h5::type_of(module.dataset);
@@ -247,7 +247,7 @@ std::unique_ptr<FrameSource>
 open_rigaku_ftf(const std::string& path, const SourceOptions& options, SourceInfo info) {
     h5::register_filters();
     const std::string stem = path.substr(0, path.size() - 1);
-    std::vector<Module> modules;
+    std::vector<FtfModule> modules;
     std::string missing;
     for (int number = 0; number < layout_3m::n_modules; ++number) {
         const std::string name = stem + std::to_string(number);

@@ -15,7 +15,7 @@ namespace xpcs {
 
 namespace {
 
-constexpr std::int64_t n_pixels = ufxc::rows * ufxc::cols;
+constexpr std::int64_t all_pixels = ufxc::rows * ufxc::cols;
 
 class UfxcDenseSource final : public FrameSource {
   public:
@@ -83,8 +83,8 @@ class UfxcDenseSource final : public FrameSource {
             std::memcpy(&count, block.bytes.data() + i * width_, width_);
             if (count == 0) continue;
             ++counts.records;
-            sink.add(block.first_record + static_cast<std::int64_t>(i) / n_pixels,
-                     ufxc::pixel_of(static_cast<std::uint32_t>(i % n_pixels)),
+            sink.add(block.first_record + static_cast<std::int64_t>(i) / all_pixels,
+                     ufxc::pixel_of(static_cast<std::uint32_t>(i % all_pixels)),
                      count);
         }
         sink.finish();
@@ -96,7 +96,7 @@ class UfxcDenseSource final : public FrameSource {
     }
 
   private:
-    std::int64_t frame_bytes() const { return n_pixels * static_cast<std::int64_t>(width_); }
+    std::int64_t frame_bytes() const { return all_pixels * static_cast<std::int64_t>(width_); }
 
     RawFile file_;
     std::size_t width_;
@@ -125,7 +125,7 @@ bool many_empty_words(const RawFile& file) {
 }
 
 bool odd_bytes_empty(const RawFile& file) {
-    const std::vector<std::byte> bytes = first_bytes(file, std::size_t{16} * 2 * n_pixels);
+    const std::vector<std::byte> bytes = first_bytes(file, std::size_t{16} * 2 * all_pixels);
     for (std::size_t at = 1; at < bytes.size(); at += 2) {
         if (bytes[at] != std::byte{0}) return false;
     }
@@ -138,9 +138,9 @@ int ufxc_dump_bytes(const RawFile& file) {
     if (file.path().ends_with(".u16.ufxc")) return 2;
     if (file.path().ends_with(".u8.ufxc")) return 1;
     const auto size = static_cast<std::int64_t>(file.size());
-    if (!file.path().ends_with(".ufxc") || size == 0 || size % n_pixels != 0) return 0;
+    if (!file.path().ends_with(".ufxc") || size == 0 || size % all_pixels != 0) return 0;
     if (looks_like_ufxc(file) && !many_empty_words(file)) return 0;
-    return size % (2 * n_pixels) == 0 && odd_bytes_empty(file) ? 2 : 1;
+    return size % (2 * all_pixels) == 0 && odd_bytes_empty(file) ? 2 : 1;
 }
 
 std::unique_ptr<FrameSource> open_ufxc_dense(const std::string& path,

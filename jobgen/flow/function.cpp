@@ -7,7 +7,7 @@ namespace xpcs::jobgen::flow {
 
 namespace {
 
-const char* const name = "xpcs_run";
+const char* const function_name = "xpcs_run";
 
 }  // namespace
 
@@ -38,8 +38,8 @@ std::string function_source() {
 Json function_registration() {
     // Source text, as the service hands it to any version of Python: "st", name, ':' and source,
     // preceded by the length of all that.
-    const std::string code = std::string("st\n") + name + ":" + function_source();
-    return {{"function_name", name},
+    const std::string code = std::string("st\n") + function_name + ":" + function_source();
+    return {{"function_name", function_name},
             {"function_code", std::to_string(code.size()) + "\n" + code},
             {"description", "Runs a program of xpcs; see xpcs-jobgen flow function"},
             {"public", false}};

@@ -150,6 +150,7 @@ class Runner {
             next_ = text_at(saved, "next");
             status_ = text_at(saved, "status");
             states_ = saved.value("states", Json::array());
+            failed_ = saved.value("failed_action", Json());
         } else {
             document_ = flow.input;
             document_["_context"] = {{"run_id", "local"}, {"flow_id", "local"}};
@@ -173,6 +174,10 @@ class Runner {
         }
         if (status_ == "FAILED") {
             // What failed is tried again; what was done stays done.
+            if (!failed_.is_null() && text_at(definition_of(next_), "Type") == "Fail") {
+                next_ = text_at(failed_, "state");
+                document_ = failed_["document"];
+            }
             say("goes on at " + next_);
             status_ = "ACTIVE";
         }
@@ -206,6 +211,7 @@ class Runner {
                          {"reason", reason_},
                          {"states", states_},
                          {"document", document_},
+                         {"failed_action", failed_},
                          {"input", flow_.input},
                          {"definition", flow_.definition}};
         write_text(state_file_, dump(saved) + "\n");
@@ -318,11 +324,11 @@ class Runner {
         Json result{{"action_id", name}, {"status", "SUCCEEDED"}};
         try {
             result["details"] = local_action(flow_, text_at(state, "ActionUrl"), body);
+            if (!failed_.is_null() && failed_["state"] == name) failed_ = Json();
         } catch (const Error& error) {
-            if (error.code() == ExitCode::interrupted ||
-                flag_at(state, "ExceptionOnActionFailure")) {
-                throw;
-            }
+            if (error.code() == ExitCode::interrupted) throw;
+            failed_ = {{"state", name}, {"document", document_}};
+            if (flag_at(state, "ExceptionOnActionFailure")) throw;
             result["status"] = "FAILED";
             result["details"] = {{"code", "Failed"}, {"description", error.what()}};
         }
@@ -345,6 +351,7 @@ class Runner {
     const LocalFlow& flow_;
     std::string state_file_;
     Json document_, states_ = Json::array();
+    Json failed_;  ///< the last action that failed, and the document before it; null: none
     std::string next_, status_, reason_;
     int lock_ = -1;
 };

@@ -222,6 +222,22 @@ TEST(LocalFlow, a_batch_flow_tells_what_failed) {
     EXPECT_FALSE(fs::exists(p.dir / "src/2025-1/exp/analysis/set/d3/d3_results.hdf"));
 }
 
+TEST(LocalFlow, a_failure_that_a_state_tells_is_tried_again) {
+    FlowPlace p;
+    // The access rules cannot be written: the action fails, and the flow goes on to a Fail state.
+    fs::create_directories(p.dir / "run/permissions.jsonl");
+    EXPECT_EQ(p.execute(), 1);
+    EXPECT_THAT(p.log.str(), HasSubstr("FAILED: PermissionFailed"));
+    p.log.str("");
+    EXPECT_EQ(p.execute(), 1);
+    EXPECT_THAT(p.log.str(), HasSubstr("FAILED: PermissionFailed"));
+    fs::remove_all(p.dir / "run/permissions.jsonl");
+    p.log.str("");
+    EXPECT_EQ(p.execute(), 0) << p.log.str();
+    EXPECT_TRUE(fs::exists(p.dir / "catalogue.jsonl"));
+    EXPECT_EQ(p.log.str().find("SourceTransfer"), std::string::npos);
+}
+
 Json tiny(const Json& states) {
     return {{"StartAt", "A"}, {"States", states}};
 }

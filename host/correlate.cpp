@@ -20,6 +20,7 @@
 #include <iostream>
 #include <new>
 #include <optional>
+#include <stdexcept>
 
 namespace xpcs {
 
@@ -59,7 +60,11 @@ std::string run_one(const RunConfig& config,
     if (!config.follow) file.emplace(naming, setup.base, setup.result.metadata.file);
     // Hot pixels that are masked change the q-map.
     if (file && !config.mask_hot) file->write_ahead(setup.result.qmap);
-    run_multitau(setup, file ? &*file : nullptr);
+    try {
+        run_multitau(setup, file ? &*file : nullptr);
+    } catch (const std::overflow_error& error) {
+        throw Error(ExitCode::data, raw + ": " + error.what());  // counts beyond a kernel's limits
+    }
     if (last) setup.device->close();
     RunResult& result = setup.result;
     if (config.follow) {

@@ -417,5 +417,22 @@ TEST_F(RawFile, ContentDecidesBeforeTheName) {
     small.expect_done({"warning", renamed, "HDF5"});
 }
 
+TEST(TableE, TooManyPhotonsInABlockOfFramesAreAFaultOfTheData) {
+    SmallRun small;
+    small.raw = small.dir.file("run.h5");
+    {
+        const std::vector<std::uint32_t> samples(8 * SmallRun::rows * SmallRun::cols,
+                                                 3'000'000'000U);
+        const h5::File file = h5::create_file(small.raw);
+        h5::write<std::uint32_t>(
+            file.id(), "/entry/data/data", samples, {8, SmallRun::rows, SmallRun::cols});
+    }
+    small.expect_done({}, {"-t", "Twotime"});
+    std::filesystem::remove(small.result());
+    small.expect_refused(ExitCode::data,
+                         {small.raw, "6000000000 photons in one block of frames", "4294967295"},
+                         {"-t", "Twotime", "-a", "2"});
+}
+
 }  // namespace
 }  // namespace xpcs::testing

@@ -35,6 +35,8 @@ struct PixelSums {
 /// Pixels by the way they are correlated, filled on the device. The order inside a list may differ
 /// from run to run; no sum depends on it.
 struct WorkLists {
+    /// Of a warp and of a block, of a block for more than small_total_limit plain counts, and for
+    /// more than narrow_total_limit.
     static constexpr int warp = 0, block = 1, large = 2, wide = 3, n_lists = 4;
     std::uint32_t* slots = nullptr;     ///< [n_lists][n_slots]
     std::uint32_t* counters = nullptr;  ///< [2 n_lists] lengths, then how many have been taken

@@ -56,6 +56,20 @@ struct OperatorsDesk {
         args.insert(args.end(), more.begin(), more.end());
         return jobgen(args);
     }
+    /// A job script of one run.
+    Outcome script(const std::vector<std::string>& more) {
+        std::vector<std::string> args{"script",
+                                      "-r",
+                                      dir / "data/r1/r1.bin",
+                                      "-q",
+                                      dir / "data/the_qmap.h5",
+                                      "-o",
+                                      dir / "out",
+                                      "--run-dir",
+                                      dir / "job"};
+        args.insert(args.end(), more.begin(), more.end());
+        return jobgen(args);
+    }
     std::string manifest() { return dir / "out/batch.json"; }
 };
 
@@ -96,18 +110,7 @@ TEST(Outage, pbs_that_does_not_answer_says_nothing_of_a_job) {
 
 TEST(Outage, a_flow_asks_again_before_it_gives_up_a_job) {
     OperatorsDesk d;
-    const Outcome made = d.jobgen({"script",
-                                   "--deployment",
-                                   "perlmutter",
-                                   "-r",
-                                   d.dir / "data/r1/r1.bin",
-                                   "-q",
-                                   d.dir / "data/the_qmap.h5",
-                                   "-o",
-                                   d.dir / "out",
-                                   "--run-dir",
-                                   d.dir / "job",
-                                   "--submit"});
+    const Outcome made = d.script({"--deployment", "perlmutter", "--submit"});
     ASSERT_EQ(made.code, 0) << made.err;
     write_file(d.bin + "/scontrol",
                "#!/bin/bash\nif mkdir \"$AWAY.once\" 2>/dev/null; then echo 'Unable to contact' "
@@ -120,21 +123,10 @@ TEST(Outage, a_flow_asks_again_before_it_gives_up_a_job) {
 
 TEST(Outage, a_second_job_waits_for_what_is_known_of_the_first) {
     OperatorsDesk d;
-    const std::vector<std::string> call{"script",
-                                        "--deployment",
-                                        "perlmutter",
-                                        "-r",
-                                        d.dir / "data/r1/r1.bin",
-                                        "-q",
-                                        d.dir / "data/the_qmap.h5",
-                                        "-o",
-                                        d.dir / "out",
-                                        "--run-dir",
-                                        d.dir / "job",
-                                        "--submit"};
-    ASSERT_EQ(d.jobgen(call).code, 0);
+    const std::vector<std::string> call{"--deployment", "perlmutter", "--submit"};
+    ASSERT_EQ(d.script(call).code, 0);
     write_file(d.dir / "away", "");
-    const Outcome second = d.jobgen(call);
+    const Outcome second = d.script(call);
     EXPECT_EQ(second.code, 69);
     EXPECT_THAT(second.err, HasSubstr("is over is not known"));
     EXPECT_EQ(read_text(d.dir / "calls"), "submitted\n");
@@ -161,27 +153,15 @@ TEST(Outage, a_job_without_scheduler_on_another_machine_is_not_over) {
 TEST(Outage, dependencies_that_schedulers_take_lightly_are_told) {
     OperatorsDesk d;
     write_file(d.dir / "away.over", "");
-    std::vector<std::string> call{"script",
-                                  "-r",
-                                  d.dir / "data/r1/r1.bin",
-                                  "-q",
-                                  d.dir / "data/the_qmap.h5",
-                                  "-o",
-                                  d.dir / "out",
-                                  "--account",
-                                  "A",
-                                  "--run-dir",
-                                  d.dir / "job",
-                                  "--deployment",
-                                  "perlmutter",
-                                  "--dependency",
-                                  "77",
-                                  "--submit"};
-    EXPECT_THAT(d.jobgen(call).err, HasSubstr("job 77 is not known to Slurm"));
-    call[12] = "polaris";
-    call[14] = "77[].server";
-    call[15] = "-n";
-    EXPECT_THAT(d.jobgen(call).err, HasSubstr("the element that ended last"));
+    const auto told = [&](const std::string& deployment,
+                          const std::string& dependency,
+                          const std::string& how) {
+        return d
+            .script({"--account", "A", "--deployment", deployment, "--dependency", dependency, how})
+            .err;
+    };
+    EXPECT_THAT(told("perlmutter", "77", "--submit"), HasSubstr("job 77 is not known to Slurm"));
+    EXPECT_THAT(told("polaris", "77[].server", "-n"), HasSubstr("the element that ended last"));
 }
 
 TEST(Refused, a_batch_leaves_no_manifest_in_the_way_of_the_next_try) {
@@ -237,14 +217,7 @@ TEST(Refused, status_never_writes_over_what_another_has_done_meanwhile) {
 TEST(Refused, what_no_queue_behind_a_routing_one_takes) {
     OperatorsDesk d;
     const auto asked = [&](const std::string& nodes, const std::string& walltime) {
-        return d.jobgen({"script",
-                         "-r",
-                         d.dir / "data/r1/r1.bin",
-                         "-q",
-                         d.dir / "data/the_qmap.h5",
-                         "-o",
-                         d.dir / "out",
-                         "--deployment",
+        return d.script({"--deployment",
                          "polaris",
                          "--account",
                          "A",

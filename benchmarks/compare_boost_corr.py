@@ -367,15 +367,18 @@ def main():
     except subprocess.CalledProcessError as failure:
         say(f"boost-corr cannot be had here: {' '.join(failure.cmd)} failed")
         return 69
+    if args.install_only:
+        print(json.dumps(peer_versions(python)))
+        return 0
+    if not os.access(args.program, os.X_OK):
+        say(f"{args.program} is not there: script/build makes it, --program names another")
+        return 66
     document = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%MZ"),
                 "cpu": cpu_name(), "cores": os.cpu_count(), "load_at_start": os.getloadavg()[0],
                 "peer": peer_versions(python), "peer_python": note,
                 "xpcs": subprocess.run([args.program, "--version"], check=True, text=True,
                                        capture_output=True).stdout.split("\n")[:4],
                 "runs": []}
-    if args.install_only:
-        print(json.dumps(document["peer"]))
-        return 0
     folder = args.dir or tempfile.mkdtemp(prefix="xpcs-compare-data-")
     try:
         os.makedirs(folder, exist_ok=True)

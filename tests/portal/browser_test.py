@@ -8,7 +8,8 @@ import urllib.parse
 
 try:
     from selenium import webdriver
-    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+    from selenium.common.exceptions import (NoSuchElementException, StaleElementReferenceException,
+                                            WebDriverException)
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
@@ -24,14 +25,17 @@ if not DRIVER or not CHROMIUM:
     print("skipped: chromium and chromium-driver are not installed")
     sys.exit(77)
 
+PATIENCE = 60  # seconds; a machine that runs other tests beside this one may need them
+
 
 class Visitor:
     """A browser at the portal."""
 
     def __init__(self, base, pictures):
         options = webdriver.ChromeOptions()
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000",
-                         "--force-prefers-reduced-motion"):
+        # --disable-dev-shm-usage: containers often have little shared memory, and a page then dies of it.
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                         "--window-size=1300,1000", "--force-prefers-reduced-motion"):
             options.add_argument(argument)
         options.binary_location = CHROMIUM
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -42,7 +46,7 @@ class Visitor:
         self.browser.get(urllib.parse.urljoin(self.base, path))
 
     def one(self, selector):
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
+        return self.found(By.CSS_SELECTOR, selector)
 
     def all(self, selector):
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
@@ -51,15 +55,29 @@ class Visitor:
         return self.one(selector).text
 
     def follow(self, words):
-        self.browser.find_element(By.LINK_TEXT, words).click()
+        self.found(By.LINK_TEXT, words).click()
 
-    def wait(self, condition, seconds=20):
+    def found(self, how, what):
+        """Waited for: after a click the next page may not be there yet."""
+        return WebDriverWait(self.browser, PATIENCE).until(lambda browser: browser.find_element(how, what), what)
+
+    def wait(self, condition, seconds=PATIENCE):
         # While a page changes, what was found a moment ago may be gone.
         WebDriverWait(self.browser, seconds, ignored_exceptions=[
             NoSuchElementException, StaleElementReferenceException]).until(lambda _: condition())
 
     def shot(self, name):
         self.browser.save_screenshot(str(self.pictures / f"{name}.png"))
+
+    def tell(self):
+        """What there is to see where a test fails; a browser that died must not hide why."""
+        try:
+            print("at", self.browser.current_url, "title", repr(self.browser.title))
+            print("text", repr(self.text("body")[:2000]))
+            print("browser", self.browser.get_log("browser"), flush=True)
+            self.shot("failed")
+        except WebDriverException as error:
+            print("and the browser does not answer:", error, flush=True)
 
     def dark(self, on):
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
@@ -339,7 +357,7 @@ def main():
             reprocess(visitor, root)
             visitor.no_errors()
         except BaseException:
-            visitor.shot("failed")
+            visitor.tell()
             raise
         finally:
             visitor.browser.quit()

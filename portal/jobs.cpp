@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr int most_running = 4;
 constexpr int most_waiting = 200;
+constexpr int unknown_job = static_cast<int>(ExitCode::unavailable);  ///< of xpcs-jobgen status
 
 /// Words that begin like an option, and anything but plain characters, are refused: the words go to
 /// another program.
@@ -75,9 +76,12 @@ std::string result_in(const std::string& directory) {
 
 }  // namespace
 
-Jobs::Jobs(std::string jobgen, std::vector<std::string> deployments, std::string catalogue)
+Jobs::Jobs(std::string jobgen,
+           std::vector<std::string> deployments,
+           std::string catalogue,
+           std::chrono::seconds patience)
     : jobgen_(std::move(jobgen)), deployments_(std::move(deployments)),
-      catalogue_(std::move(catalogue)) {}
+      catalogue_(std::move(catalogue)), patience_(patience) {}
 
 Jobs::~Jobs() {
     stop_.request_stop();
@@ -234,7 +238,7 @@ void Jobs::work(std::int64_t id, const JobRequest& request) {
     // minute.
     using Clock = std::chrono::steady_clock;
     std::chrono::seconds pause{1};
-    auto due = Clock::now();
+    auto due = Clock::now(), known = due;
     while (!stop_.stop_requested()) {
         if (Clock::now() >= due) {
             const ChildResult status = run_child(ask, 300);
@@ -242,15 +246,20 @@ void Jobs::work(std::int64_t id, const JobRequest& request) {
                 told = status.output;
                 set(id, "running", told);
             }
-            if (status.status != 0 && status.status != 69) {
+            if (status.status != 0 && status.status != unknown_job) {
                 return set(id, "failed", "\nthe job failed\n");
             }
+            if (status.status == 0) known = Clock::now();
             due = Clock::now() + pause;
             pause = std::min(2 * pause, std::chrono::seconds{60});
         }
         // The result appears complete or not at all: it is the sign that the job has done its work.
         if (!result_in(output_of(request)).empty()) {
             break;
+        }
+        // A scheduler that is down comes back; a job that it has lost does not, and others wait.
+        if (Clock::now() - known > patience_) {
+            return set(id, "failed", "\nno result, and nobody knows the job any more\n");
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(700));
     }

@@ -4,6 +4,7 @@
 
 #include "portal/files.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -36,7 +37,11 @@ struct JobState {
 
 class Jobs {
   public:
-    Jobs(std::string jobgen, std::vector<std::string> deployments, std::string catalogue);
+    /// `patience`: for so long nobody may know a job whose result is not there; then it has failed.
+    Jobs(std::string jobgen,
+         std::vector<std::string> deployments,
+         std::string catalogue,
+         std::chrono::seconds patience = std::chrono::hours{24});
     ~Jobs();
     Jobs(const Jobs&) = delete;
     Jobs& operator=(const Jobs&) = delete;
@@ -62,6 +67,7 @@ class Jobs {
     std::string jobgen_;
     std::vector<std::string> deployments_;
     std::string catalogue_;
+    std::chrono::seconds patience_;
     std::vector<std::string> names_;  ///< of deployments
     std::mutex mutex_;
     std::condition_variable_any turn_;

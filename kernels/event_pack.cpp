@@ -4,6 +4,7 @@
 #include "kernels/series_record.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 // The order of what follows matters: this file is read once per instruction set.
@@ -159,6 +160,33 @@ class Words {
     std::size_t at_3_ = 0, at_15_ = 0, at_255_ = 0;
 };
 
+/// Mask and rank of the groups at these places (Partition::KeptGroup). AVX2 is what processors
+/// without AVX-512 have; those of AMD take longer to gather than to load one by one.
+template <class D, class V>
+HWY_INLINE void look_up_groups(D d, const Partition::KeptGroup* groups, V at, V& mask, V& before) {
+#if HWY_TARGET == HWY_AVX2
+    HWY_ALIGN std::uint32_t place[8];
+    hn::Store(at, d, place);
+    const auto load = [&](int i) {
+        std::int64_t group = 0;
+        std::memcpy(&group, groups + place[i], sizeof group);
+        return group;
+    };
+    const auto low = _mm256_set_epi64x(load(5), load(4), load(1), load(0));
+    const auto high = _mm256_set_epi64x(load(7), load(6), load(3), load(2));
+    const hn::Repartition<float, D> df;
+    const auto l = hn::BitCast(df, V{low}), h = hn::BitCast(df, V{high});
+    mask = hn::BitCast(d, decltype(l){_mm256_shuffle_ps(l.raw, h.raw, 0x88)});
+    before = hn::BitCast(d, decltype(l){_mm256_shuffle_ps(l.raw, h.raw, 0xDD)});
+#else
+    const hn::RebindToSigned<D> di;
+    const std::uint32_t* words = &groups->mask;
+    const auto word = hn::BitCast(di, hn::ShiftLeft<1>(at));
+    mask = hn::GatherIndex(d, words, word);
+    before = hn::GatherIndex(d, words + 1, word);
+#endif
+}
+
 /// False, and nothing is certain, as soon as an event is found that is out of the ordinary.
 template <class Events, class Sums>
 HWY_INLINE bool pack(Events& events,
@@ -171,11 +199,10 @@ HWY_INLINE bool pack(Events& events,
                      PackTotals& totals) {
     constexpr std::size_t look = 4096;  // events between two looks
     const hn::ScalableTag<std::uint32_t> d;
-    const hn::RebindToSigned<decltype(d)> di;
     using V = hn::Vec<decltype(d)>;
     const std::size_t lanes = hn::Lanes(d);
     static_assert(sizeof(Partition::KeptGroup) == 2 * sizeof(std::uint32_t));
-    const std::uint32_t* groups = &selection.partition.groups.data()->mask;
+    const Partition::KeptGroup* groups = selection.partition.groups.data();
     const auto one = hn::Set(d, 1), zero = hn::Zero(d);
     const auto nowhere = hn::Set(d, Partition::not_kept);
     const auto first_tile = hn::Set(d, selection.tiles.first);
@@ -185,12 +212,10 @@ HWY_INLINE bool pack(Events& events,
     std::size_t i = 0;
     while (i + lanes <= n) {
         for (const std::size_t end = std::min(n, i + look); i + lanes <= end; i += lanes) {
-            V pixel, frame, count;
+            V pixel, frame, count, mask, before;
             events.load(d, i, pixel, frame, count);
             // Partition::slot_of
-            const auto group = hn::BitCast(di, hn::ShiftLeft<1>(hn::ShiftRight<5>(pixel)));
-            const auto mask = hn::GatherIndex(d, groups, group);
-            const auto before = hn::GatherIndex(d, groups + 1, group);
+            look_up_groups(d, groups, hn::ShiftRight<5>(pixel), mask, before);
             const auto bit = hn::Shl(one, hn::And(pixel, hn::Set(d, 31)));
             const auto rank = hn::PopulationCount(hn::And(mask, hn::Sub(bit, one)));
             const auto is_kept = hn::Ne(hn::And(mask, bit), zero);
@@ -266,6 +291,31 @@ bool pack_words_of_file(const std::uint64_t* words,
     return true;
 }
 
+std::size_t find_runs_of_tiles(const std::uint32_t* HWY_RESTRICT tile,
+                               std::size_t n,
+                               std::size_t most,
+                               TileRun* HWY_RESTRICT runs) {
+    const hn::ScalableTag<std::uint32_t> d;
+    if (n == 0) return 0;
+    if (most == 0) return 1;
+    runs[0] = {0, tile[0]};
+    std::size_t found = 1;
+    for (std::size_t i = 1; i < n;) {
+        const std::size_t end = std::min(n, i + hn::Lanes(d));
+        if (end - i == hn::Lanes(d) &&
+            hn::AllTrue(d, hn::Eq(hn::LoadU(d, tile + i), hn::LoadU(d, tile + i - 1)))) {
+            i = end;
+            continue;
+        }
+        for (; i < end; ++i) {
+            if (tile[i] == tile[i - 1]) continue;
+            if (found == most) return most + 1;
+            runs[found++] = {static_cast<std::uint32_t>(i), tile[i]};
+        }
+    }
+    return found;
+}
+
 }  // namespace xpcs::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -275,6 +325,7 @@ namespace xpcs {
 
 HWY_EXPORT(pack_arrays);
 HWY_EXPORT(pack_words_of_file);
+HWY_EXPORT(find_runs_of_tiles);
 
 Selection::Selection(const Partition& kept,
                      const SeriesRange& range,
@@ -314,6 +365,10 @@ bool pack_words(const std::uint64_t* words,
                 WordCounts& counts) {
     return HWY_DYNAMIC_DISPATCH(pack_words_of_file)(
         words, n, map, selection, record, tile, frame_photons, totals, counts);
+}
+
+std::size_t find_runs(const std::uint32_t* tile, std::size_t n, std::size_t most, TileRun* runs) {
+    return HWY_DYNAMIC_DISPATCH(find_runs_of_tiles)(tile, n, most, runs);
 }
 
 }  // namespace xpcs

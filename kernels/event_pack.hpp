@@ -67,4 +67,12 @@ bool pack_words(const std::uint64_t* words,
                 PackTotals& totals,
                 WordCounts& counts);
 
+/// Neighbouring events that share a tile, as many of a frame do in a bright run.
+struct TileRun {
+    std::uint32_t begin = 0, tile = 0;
+};
+
+/// The runs of tile[0 .. n-1], in order; returns their number, or most + 1 where there are more.
+std::size_t find_runs(const std::uint32_t* tile, std::size_t n, std::size_t most, TileRun* runs);
+
 }  // namespace xpcs

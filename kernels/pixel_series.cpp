@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/pixel_series.hpp"
 
+#include "kernels/cell_sums.hpp"
 #include "kernels/device_events.hpp"
 #include "kernels/series_record.hpp"
 
@@ -293,27 +294,32 @@ std::int64_t PixelSeries::n_records_on(std::int64_t tile,
     return n;
 }
 
-// Records of a piece go by time, so each block is filled from front to back.
+// Records of a piece go by time, so each block is filled from front to back. Bytes wrap; where one
+// did, the counts hold fewer photons than the records.
 bool PixelSeries::scatter(std::int64_t tile, std::int64_t n_frames, TileCells& out) const {
     out.count.resize(static_cast<std::size_t>(n_frames << tile_bits));
     std::fill(out.count.begin(), out.count.end(), std::uint8_t{0});
+    constexpr std::size_t block = TileCells::block;
+    std::array<std::size_t, tile_pixels> place{};
+    for (std::size_t p = 0; p < place.size(); ++p)
+        place[p] = p / block * block * static_cast<std::size_t>(n_frames) + p % block;
     std::uint8_t* counts = out.count.data();
-    constexpr std::uint32_t block = TileCells::block;
-    const auto block_size = static_cast<std::size_t>(n_frames) * block;
-    std::uint32_t any = 0;
-    std::int64_t n = 0, lit = 0;
-    for_each_word(*this, tile, [&](std::uint32_t pixel, std::uint32_t word) {
-        std::uint8_t& count =
-            counts[pixel / block * block_size + std::size_t{word >> 8} * block + pixel % block];
-        lit += count == 0;
-        const std::uint32_t sum = count + (word & 0xFFU);
-        any |= sum;
-        count = static_cast<std::uint8_t>(sum);
-        ++n;
+    std::uint64_t photons = 0;
+    std::int64_t n = 0;
+    for_each_part(*this, tile, [&](const PieceRecords& piece, std::uint32_t i, std::uint32_t end) {
+        std::uint8_t* first = counts + std::size_t{piece.base} * block;
+        n += end - i;
+        for (; i < end; ++i) {
+            const std::uint32_t r = piece.narrow[i];
+            first[place[NarrowRecord::pixel(r)] + std::size_t{NarrowRecord::frame(r)} * block] +=
+                static_cast<std::uint8_t>(NarrowRecord::count(r));
+            photons += NarrowRecord::count(r);
+        }
     });
+    const CellSums held = sums_of_cells(counts, out.count.size());
     out.n_records = n;
-    out.duplicates = n - lit;
-    return any <= 0xFF;
+    out.duplicates = n - held.lit;
+    return held.photons == photons;
 }
 
 void PixelSeries::add_pixel_photons(const FrameMap& frames,

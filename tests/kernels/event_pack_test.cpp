@@ -248,5 +248,28 @@ TEST(EventPack, WordsOutOfTheOrdinaryAreLeft) {
     }
 }
 
+TEST(EventPack, RunsOfATileEndWhereItChanges) {
+    std::mt19937_64 random(41);
+    for (const std::size_t n : {0, 1, 2, 7, 8, 9, 100, 1000}) {
+        std::vector<std::uint32_t> tile(n);
+        for (std::size_t i = 1; i < n; ++i)
+            tile[i] = random() % 20 == 0 ? static_cast<std::uint32_t>(random() % 3) : tile[i - 1];
+        std::vector<TileRun> expected;
+        for (std::size_t i = 0; i < n; ++i) {
+            if (i == 0 || tile[i] != tile[i - 1])
+                expected.push_back({static_cast<std::uint32_t>(i), tile[i]});
+        }
+        std::vector<TileRun> runs(n + 1);
+        ASSERT_EQ(find_runs(tile.data(), n, n, runs.data()), expected.size());
+        for (std::size_t r = 0; r < expected.size(); ++r) {
+            EXPECT_EQ(runs[r].begin, expected[r].begin);
+            EXPECT_EQ(runs[r].tile, expected[r].tile);
+        }
+        if (expected.empty()) continue;
+        const std::size_t most = expected.size() - 1;
+        EXPECT_EQ(find_runs(tile.data(), n, most, runs.data()), most + 1);
+    }
+}
+
 }  // namespace
 }  // namespace xpcs::test

@@ -2,10 +2,15 @@
 // Photons by pixel and by frame, however the photons are kept.
 #include "kernels/pixel_series.hpp"
 
+#include "kernels/cell_sums.hpp"
+
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "series_fixture.hpp"
@@ -105,6 +110,106 @@ TEST(PixelSeries, MarkedPixelsAreTakenOutOfTheFrames) {
         ASSERT_EQ(frames.size(), expected.size());
         for (std::size_t f = 0; f < expected.size(); ++f)
             EXPECT_EQ(frames[f], expected[f]) << "frame " << f;
+    }
+}
+
+/// The events of each frame of a chunk in any order.
+void shuffle_frames(EventChunk& chunk, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    for (std::size_t begin = 0, end = 0; begin < chunk.size(); begin = end) {
+        while (end < chunk.size() && chunk.frame[end] == chunk.frame[begin])
+            ++end;
+        for (std::size_t i = end - 1; i > begin; --i) {
+            const std::size_t j = begin + random() % (i - begin + 1);
+            std::swap(chunk.pixel[i], chunk.pixel[j]);
+            std::swap(chunk.count[i], chunk.count[j]);
+        }
+    }
+}
+
+// Events that follow the pixels lie in long runs of a tile; these are moved as a whole.
+TEST(PixelSeries, TheOrderOfPixelsInAFrameDoesNotMatter) {
+    const reference::Run run = poisson_run(40, 1700, 0.6, 23, 50);
+    const Partition partition = partition_of(run);
+    for (const SeriesRange& range : {SeriesRange{}, SeriesRange{3, 33, 1, 3}}) {
+        PixelSeries ascending(partition, range, false), shuffled(partition, range, false);
+        PieceScratch scratch;
+        for (EventChunk& chunk : event_chunks(run, 5000)) {
+            ascending.append(make_piece(chunk, partition, range, scratch));
+            shuffle_frames(chunk, chunk.size());
+            shuffled.append(make_piece(chunk, partition, range, scratch));
+        }
+        EXPECT_EQ(ascending.counts().events, shuffled.counts().events);
+        for (std::int64_t tile = ascending.first_tile(); tile < ascending.end_tile(); ++tile) {
+            TileEvents one, other;
+            ascending.gather(tile, one);
+            shuffled.gather(tile, other);
+            EXPECT_EQ(one.begin, other.begin) << "tile " << tile;
+            EXPECT_TRUE(std::equal(
+                one.frame.begin(), one.frame.end(), other.frame.begin(), other.frame.end()));
+            EXPECT_TRUE(std::equal(
+                one.count.begin(), one.count.end(), other.count.begin(), other.count.end()));
+        }
+    }
+}
+
+TEST(PixelSeries, CountsOfATileAreItsSamples) {
+    const reference::Run run = poisson_run(90, 600, 0.3, 29, 20);
+    const Partition partition = partition_of(run);
+    const PixelSeries series = sparse_series(run, partition, {}, 500);
+    for (std::int64_t tile = 0; tile < 2; ++tile) {
+        TileCells cells;
+        ASSERT_TRUE(series.scatter(tile, run.n_frames, cells));
+        EXPECT_EQ(cells.duplicates, 0);
+        EXPECT_EQ(cells.n_records, series.n_records(tile));
+        for (std::int64_t i = 0; i < tile_pixels * run.n_frames; ++i) {
+            const std::int64_t block = i / (run.n_frames * TileCells::block);
+            const std::int64_t frame = i / TileCells::block % run.n_frames;
+            const std::int64_t p =
+                tile * tile_pixels + block * TileCells::block + i % TileCells::block;
+            const double expected = p < run.n_pixels ? run.at(frame, p) : 0;
+            ASSERT_EQ(cells.count[static_cast<std::size_t>(i)], expected)
+                << "pixel " << p << ", frame " << frame;
+        }
+    }
+}
+
+TEST(PixelSeries, CountsOfATileAreSumsUpTo255) {
+    const reference::Run run = empty_run(4, 20);
+    const Partition partition = partition_of(run);
+    const auto scatter = [&](std::uint32_t last, TileCells& cells) {
+        EventChunk chunk;
+        chunk.pixel = {3, 7, 7, 7, 19};
+        chunk.frame = {0, 2, 2, 2, 3};
+        chunk.count = {255, 100, 100, last, 1};
+        PieceScratch scratch;
+        PixelSeries series(partition, {}, false);
+        series.append(make_piece(chunk, partition, {}, scratch));
+        return series.scatter(0, 4, cells);
+    };
+    TileCells cells;
+    ASSERT_TRUE(scatter(55, cells));
+    EXPECT_EQ(cells.count[2 * TileCells::block + 7], 255);
+    EXPECT_EQ(cells.n_records, 5);
+    EXPECT_EQ(cells.duplicates, 2);
+    EXPECT_FALSE(scatter(56, cells));  // a byte would be 0 again
+    EXPECT_FALSE(scatter(255, cells));
+}
+
+TEST(CellSums, OfAnyNumberOfCounts) {
+    std::mt19937_64 random(37);
+    std::vector<std::uint8_t> counts(300);
+    for (std::uint8_t& count : counts)
+        count = random() % 3 == 0 ? static_cast<std::uint8_t>(random()) : 0;
+    std::uint64_t photons = 0;
+    std::int64_t lit = 0;
+    for (std::size_t n = 0; n <= counts.size(); ++n) {
+        const CellSums sums = sums_of_cells(counts.data(), n);
+        EXPECT_EQ(sums.photons, photons) << n;
+        EXPECT_EQ(sums.lit, lit) << n;
+        if (n == counts.size()) break;
+        photons += counts[n];
+        lit += counts[n] != 0;
     }
 }
 

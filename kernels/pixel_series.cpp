@@ -411,7 +411,14 @@ void PixelSeries::gather_row(std::int64_t slot, std::int64_t n, Sample* out) con
         __builtin_prefetch(row + rows_ahead * piece.n_frames * std::int64_t{piece.sample_bytes});
         const auto copy = [&](auto sample) {
             const auto* in = reinterpret_cast<const decltype(sample)*>(row);
-            for (std::int64_t f = 0; f < n_f; ++f)
+            std::int64_t f = 0;
+            if constexpr (sizeof(sample) == sizeof(Sample)) {
+                // A row of a piece is short: calls of memcpy would cost more than the copying.
+                constexpr std::int64_t some = 16 / sizeof(Sample);
+                for (; f + some <= n_f; f += some)
+                    std::memcpy(out + base + f, in + f, 16);
+            }
+            for (; f < n_f; ++f)
                 out[base + f] = static_cast<Sample>(in[f]);
         };
         switch (piece.sample_bytes) {

@@ -307,11 +307,12 @@ bool PixelSeries::scatter(std::int64_t tile, std::int64_t n_frames, TileCells& o
     std::uint64_t photons = 0;
     std::int64_t n = 0;
     for_each_part(*this, tile, [&](const PieceRecords& piece, std::uint32_t i, std::uint32_t end) {
-        std::uint8_t* first = counts + std::size_t{piece.base} * block;
         n += end - i;
         for (; i < end; ++i) {
             const std::uint32_t r = piece.narrow[i];
-            first[place[NarrowRecord::pixel(r)] + std::size_t{NarrowRecord::frame(r)} * block] +=
+            // In 32 bits: a piece may begin before the first frame that is read.
+            const std::size_t frame = piece.base + NarrowRecord::frame(r);
+            counts[place[NarrowRecord::pixel(r)] + frame * block] +=
                 static_cast<std::uint8_t>(NarrowRecord::count(r));
             photons += NarrowRecord::count(r);
         }

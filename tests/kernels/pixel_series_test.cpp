@@ -174,6 +174,24 @@ TEST(PixelSeries, CountsOfATileAreItsSamples) {
     }
 }
 
+// A piece of the file that begins before the first frame that is read.
+TEST(PixelSeries, CountsOfATileBeginWithTheFirstFrameRead) {
+    const reference::Run run = poisson_run(90, 40, 0.3, 41, 20);
+    const Partition partition = partition_of(run);
+    constexpr std::int64_t begin = 33, n_frames = 51;
+    const PixelSeries series = sparse_series(run, partition, {begin, begin + n_frames}, 500);
+    TileCells cells;
+    ASSERT_TRUE(series.scatter(0, n_frames, cells));
+    for (std::int64_t p = 0; p < run.n_pixels; ++p) {
+        const std::int64_t first =
+            p / TileCells::block * TileCells::block * n_frames + p % TileCells::block;
+        for (std::int64_t t = 0; t < n_frames; ++t) {
+            const auto at = static_cast<std::size_t>(first + t * TileCells::block);
+            ASSERT_EQ(cells.count[at], run.at(begin + t, p)) << "pixel " << p << ", frame " << t;
+        }
+    }
+}
+
 TEST(PixelSeries, CountsOfATileAreSumsUpTo255) {
     const reference::Run run = empty_run(4, 20);
     const Partition partition = partition_of(run);

@@ -341,6 +341,7 @@ SeriesPiece events_from_frames(const DenseChunk& chunk,
     const std::int64_t n_frames = frames_wanted<Sample>(chunk, range, first);
     EventChunk& events = scratch.events;
     events.frame_base = chunk.first_frame + first;
+    const TileSpan tiles = tiles_of(partition, range);
     std::vector<std::uint32_t> overflow;
     std::int64_t overflow_samples = 0;
     std::size_t n = 0;
@@ -360,7 +361,8 @@ SeriesPiece events_from_frames(const DenseChunk& chunk,
                 const Sample value = frame[q];
                 if (value == no_data) {
                     const std::uint32_t slot = partition.slot[static_cast<std::size_t>(q)];
-                    if (slot != Partition::not_kept) {
+                    if (slot != Partition::not_kept &&
+                        (slot >> tile_bits) - tiles.first < tiles.n) {
                         overflow.push_back(slot);
                         ++overflow_samples;
                     }

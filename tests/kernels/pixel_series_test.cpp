@@ -113,6 +113,24 @@ TEST(PixelSeries, MarkedPixelsAreTakenOutOfTheFrames) {
     }
 }
 
+TEST(PixelSeries, SamplesWithoutDataAreThoseOfTheTilesAskedFor) {
+    reference::Run run = bright_run();
+    for (const std::int64_t p : {7, 530, 599})
+        at(run, 50, p) = at(run, 51, p) = 0xFFFF;
+    const Partition partition = partition_of(run);
+    for (const bool as_events : {false, true}) {
+        for (std::int64_t tile = 0; tile < 2; ++tile) {
+            const SeriesRange range{0, 90, tile, tile + 1};
+            const PixelSeries series =
+                dense_series<std::uint16_t>(run, partition, as_events, range);
+            EXPECT_EQ(series.counts().overflow_samples, tile == 0 ? 2 : 4) << as_events;
+            EXPECT_EQ(std::count(series.overflow().begin(), series.overflow().end(), 1),
+                      tile == 0 ? 1 : 2)
+                << as_events;
+        }
+    }
+}
+
 /// The events of each frame of a chunk in any order.
 void shuffle_frames(EventChunk& chunk, std::uint64_t seed) {
     std::mt19937_64 random(seed);

@@ -18,6 +18,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
@@ -52,6 +53,7 @@ class MultitauRun {
     void weigh_by_monitor();
     void note_counts(const ReadResult& read);
     void note_splits(const PixelSeries& series);
+    void note_left_out(const PixelSeries& series);
     void add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const;
     /// By the frames' own means; a monitor is known beforehand.
     bool normalises() const {
@@ -218,6 +220,16 @@ void MultitauRun::note_splits(const PixelSeries& series) {
             all_.extra_records_used += split.extra;
         }
     }
+}
+
+/// Rows hold every frame from the first to the last; of events the sums count those that are used.
+void MultitauRun::note_left_out(const PixelSeries& series) {
+    const FrameSelection& frames = result_.frames;
+    if (!series.dense() || frames.raw_frames_used == frames.end - frames.begin) return;
+    const int threads = result_.config.threads > 0 ? static_cast<int>(result_.config.threads)
+                                                   : oneapi::tbb::task_arena::automatic;
+    oneapi::tbb::task_arena(threads).execute(
+        [&] { all_.left_out_samples += series.n_lit_left_out(map_, all_.excluded); });
 }
 
 void MultitauRun::add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const {
@@ -421,6 +433,7 @@ void MultitauRun::passes() {
         note_counts(read);
         all_.excluded_events += read.series.remove_from_frames(all_.excluded);
         note_splits(read.series);
+        note_left_out(read.series);
         add_frames(read, all_.frame_photons);
         if (one_pass && normalises()) {
             normalising_photons_ = all_.frame_photons;

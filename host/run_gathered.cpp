@@ -36,13 +36,12 @@ void judge_counts(RunSetup& setup, const Gathered& all) {
     const std::uint64_t photons = std::accumulate(
         all.sums.pixel_photons.begin(), all.sums.pixel_photons.end(), std::uint64_t{0});
     counts.photons_kept = static_cast<std::int64_t>(photons) / result.source.sample_scale;
-    counts.events_kept = setup.read.dense_rows ? series.events - all.excluded_events
-                                               : all.sums.events_used - all.extra_records_used;
+    counts.events_kept = setup.read.dense_rows
+                             ? series.events - all.excluded_events - all.left_out_samples
+                             : all.sums.events_used - all.extra_records_used;
     counts.events_masked = series.masked + all.excluded_events;
     counts.events_outside_frames = series.outside_frames;
-    if (!setup.read.dense_rows) {
-        counts.events_outside_frames += series.events - counts.events_kept - all.excluded_events;
-    }
+    counts.events_outside_frames += series.events - counts.events_kept - all.excluded_events;
     counts.duplicates = all.sums.duplicates - series.split_records;
     counts.trailing_bytes = result.source.trailing_bytes;
     counts.overflow_samples = series.overflow_samples;

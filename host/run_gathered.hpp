@@ -23,6 +23,7 @@ struct Gathered {
     std::vector<std::uint8_t> masked_hot;      ///< [n_kept] of these, by --mask-hot; else empty
     SeriesCounts series;
     std::int64_t excluded_events = 0;     ///< on excluded pixels
+    std::int64_t left_out_samples = 0;    ///< lit, of rows, in frames that the analysis leaves out
     std::int64_t extra_records_used = 0;  ///< of large counts, among the records of `sums`
     SegmentPlan segments;
     std::optional<BandWriter> bands;

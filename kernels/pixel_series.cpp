@@ -5,7 +5,10 @@
 #include "kernels/device_events.hpp"
 #include "kernels/series_record.hpp"
 
+#include <oneapi/tbb/parallel_for.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
 #include <numeric>
@@ -398,6 +401,43 @@ std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& ma
         }
     }
     return removed;
+}
+
+std::int64_t PixelSeries::n_lit_left_out(const FrameMap& frames,
+                                         const std::vector<std::uint8_t>& marked) const {
+    std::atomic<std::int64_t> all{0};
+    oneapi::tbb::parallel_for(std::size_t{0}, pieces_.size(), [&](std::size_t k) {
+        const SeriesPiece& piece = pieces_[k];
+        const auto n_frames = static_cast<std::size_t>(piece.n_frames);
+        std::vector<std::uint8_t> left_out(n_frames);
+        for (std::size_t f = 0; f < n_frames; ++f)
+            left_out[f] =
+                frames(piece.frame_base + static_cast<std::int64_t>(f)) == FrameMap::left_out;
+        const auto count = [&](auto sample) {
+            const auto* row = reinterpret_cast<const decltype(sample)*>(piece.rows.data());
+            std::int64_t n = 0;
+            for (std::int64_t slot = first_slot(first_tile()); slot < end_slot(end_tile() - 1);
+                 ++slot, row += n_frames) {
+                if (marked[static_cast<std::size_t>(slot)] != 0) continue;
+                for (std::size_t f = 0; f < n_frames; ++f)
+                    n += (row[f] != 0 ? 1 : 0) & left_out[f];
+            }
+            all += n;
+        };
+        switch (piece.sample_bytes) {
+        case 0:
+            break;
+        case 1:
+            count(std::uint8_t{});
+            break;
+        case 2:
+            count(std::uint16_t{});
+            break;
+        default:
+            count(std::uint32_t{});
+        }
+    });
+    return all;
 }
 
 template <class Sample>

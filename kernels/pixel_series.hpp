@@ -209,6 +209,11 @@ class PixelSeries {
     /// of records (dense: lit samples) that they have.
     std::int64_t remove_from_frames(const std::vector<std::uint8_t>& marked);
 
+    /// Dense: lit samples of pixels that are not marked [n_kept], in frames that `frames` leaves
+    /// out. In the calling task arena.
+    std::int64_t n_lit_left_out(const FrameMap& frames,
+                                const std::vector<std::uint8_t>& marked) const;
+
     /// Slots of a tile: [first, end) of the kept pixels.
     std::int64_t first_slot(std::int64_t tile) const { return tile << tile_bits; }
     std::int64_t end_slot(std::int64_t tile) const;

@@ -69,5 +69,27 @@ TEST_F(Counts, EventsNotRecordsOfMaskedHotPixels) {
     expect_counts({"--mask-hot", "-t", "Twotime"}, expected(true));
 }
 
+// A dense file of the same counts, as events and as rows.
+TEST_F(Counts, OfWholeFramesWithStrideAndAverage) {
+    std::vector<std::uint16_t> samples(SmallRun::n_frames * 2048, 0);
+    for (const auto& [frame, pixel, count] : events)
+        samples[static_cast<std::size_t>(frame) * 2048 + pixel] = static_cast<std::uint16_t>(count);
+    small.write_dense(samples, SmallRun::n_frames);
+    for (const bool mask_hot : {false, true}) {
+        Tally tally = expected(mask_hot);
+        tally.outside = -tally.kept;  // frames before and behind the range are not read
+        for (const auto& [frame, pixel, count] : events) {
+            const bool masked = mask_hot && (pixel == hot_pixel || pixel == 9);
+            tally.outside += frame >= 13 && frame < 390 && !masked;
+        }
+        for (const char* engine : {"sparse", "dense"}) {
+            Arguments options{"--engine", engine, "-w"};
+            if (mask_hot) options.emplace_back("--mask-hot");
+            SCOPED_TRACE(engine);
+            expect_counts(options, tally);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace xpcs::testing

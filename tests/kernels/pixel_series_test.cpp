@@ -113,6 +113,30 @@ TEST(PixelSeries, MarkedPixelsAreTakenOutOfTheFrames) {
     }
 }
 
+TEST(PixelSeries, LitSamplesOfRowsInFramesLeftOut) {
+    const reference::Run run = bright_run();
+    const Partition partition = partition_of(run);
+    const SeriesRange range = part_of(partition);
+    const FrameMap map{11, 2, 2, 16};  // 11, 13, 15, ... 73 of 10 to 79
+    std::vector<std::uint8_t> marked(600, 0);
+    for (const std::size_t p : {7, 530, 599})
+        marked[p] = 1;
+    std::int64_t expected = 0;
+    for (std::int64_t t = range.begin_frame; t < range.end_frame; ++t) {
+        for (std::int64_t p = tile_pixels; p < 600; ++p) {
+            const bool used = t >= 11 && t <= 73 && t % 2 == 1;
+            expected += !used && marked[static_cast<std::size_t>(p)] == 0 && run.at(t, p) > 0;
+        }
+    }
+    EXPECT_EQ(dense_series<std::uint16_t>(run, partition, false, range).n_lit_left_out(map, marked),
+              expected);
+    EXPECT_EQ(dense_series<std::uint32_t>(run, partition, false, range).n_lit_left_out(map, marked),
+              expected);
+    const reference::Run dim = poisson_run(90, 600, 0.3, 17, 20);
+    const PixelSeries none = dense_series<std::uint8_t>(dim, partition, false, range);
+    EXPECT_EQ(none.n_lit_left_out({10, 1, 1, 70}, marked), 0);
+}
+
 TEST(PixelSeries, SamplesWithoutDataAreThoseOfTheTilesAskedFor) {
     reference::Run run = bright_run();
     for (const std::int64_t p : {7, 530, 599})

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <string_view>
 
 namespace xpcs {
@@ -31,6 +32,11 @@ std::string_view trimmed(std::string_view line) {
 }
 
 Monitor from_text(const std::string& path) {
+    std::error_code ignored;
+    if (!file_exists(path)) {
+        throw Error(ExitCode::no_input, "monitor '" + printable(path) + "': no such file");
+    }
+    if (!std::filesystem::is_regular_file(path, ignored)) wrong(path, ": is not a plain text file");
     const RawFile file(path);
     if (file.size() > largest_text_bytes) {
         wrong(path,

@@ -159,7 +159,7 @@ void MultitauRun::settle_frames(ReadResult& read) {
     }
     result_.frame_times = std::move(read.times);
     const std::int64_t n = frames_of(read);
-    result_.frames = select_frames(n, c.begin_frame, c.end_frame, c.stride_frame, c.avg_frame);
+    result_.frames = select_frames(c, n, result_.raw);
     map_ = {result_.frames.begin,
             result_.frames.stride,
             result_.frames.average,

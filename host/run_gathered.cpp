@@ -107,9 +107,9 @@ void judge_counts(RunSetup& setup, const Gathered& all) {
             static_cast<double>(events) / static_cast<double>(decode.records);
         // A handful of photons more than the rest is what Poisson statistics gives.
         const std::string text = fmt::format(
-            "{}: {:.3g} of the events have the largest count {}; the counter may saturate there",
+            "{}: {:.3g} % of the events have the largest count {}; the counter may saturate there",
             raw,
-            counts.saturated_fraction,
+            100 * counts.saturated_fraction,
             level);
         if (counts.saturated_fraction > telling_saturation) {
             Log::warning(text);

@@ -208,15 +208,13 @@ void select_before_reading(const RunConfig& config, RunSetup& setup) {
     if (setup.plan.frames_from_hint) {
         // Only an expectation: the file may hold more frames than its name says.
         try {
-            setup.result.frames = select_frames(
-                n, config.begin_frame, config.end_frame, config.stride_frame, config.avg_frame);
+            setup.result.frames = select_frames(config, n, setup.result.raw);
         } catch (const Error&) {
             setup.result.frames = {};
         }
         return;
     }
-    setup.result.frames = select_frames(
-        n, config.begin_frame, config.end_frame, config.stride_frame, config.avg_frame);
+    setup.result.frames = select_frames(config, n, setup.result.raw);
     if (source.n_frames > 0) {
         setup.frames.begin_frame = setup.result.frames.begin;
         setup.frames.end_frame = setup.result.frames.end;
@@ -379,6 +377,15 @@ std::string RunSetup::why_the_cpu_decodes() {
             "its events take {} of a GPU, which has {}", gib_text(needed), gib_text(has));
     }
     return "";
+}
+
+FrameSelection select_frames(const RunConfig& config, std::int64_t n, const std::string& raw) {
+    try {
+        return select_frames(
+            n, config.begin_frame, config.end_frame, config.stride_frame, config.avg_frame);
+    } catch (const Error& error) {
+        throw Error(error.code(), printable(raw) + ": " + error.what());
+    }
 }
 
 std::int64_t frames_in_file(const RunConfig& config, const SourceInfo& source, std::int64_t last) {

@@ -58,6 +58,9 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw);
 /// Waits for the metadata file as long as for the raw file. Throws Error (no_input, data).
 void finish_setup(RunSetup& setup);
 
+/// select_frames() with the options of `config`; what it throws names the file.
+FrameSelection select_frames(const RunConfig& config, std::int64_t n, const std::string& raw);
+
 /// Frames in the file as the run knows them after reading: stated, or the largest seen + 1.
 std::int64_t frames_in_file(const RunConfig& config, const SourceInfo& source, std::int64_t last);
 

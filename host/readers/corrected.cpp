@@ -207,6 +207,21 @@ std::unique_ptr<FrameSource> corrected(std::unique_ptr<FrameSource> source,
     return std::make_unique<CorrectedSource>(std::move(source), std::move(correction));
 }
 
+namespace {
+
+/// Says which of the two files of frames cannot be opened.
+std::unique_ptr<FrameSource>
+open_dark(const RunConfig& config, const std::string& name, const SourceOptions& options) {
+    try {
+        return open_frame_source(name, options);
+    } catch (const Error& error) {
+        if (config.dark.empty()) throw;
+        throw Error(error.code(), std::string("--dark: ") + error.what());
+    }
+}
+
+}  // namespace
+
 std::shared_ptr<const FrameCorrection> load_correction(const RunConfig& config,
                                                        const std::string& raw,
                                                        const SourceOptions& frames,
@@ -229,7 +244,7 @@ std::shared_ptr<const FrameCorrection> load_correction(const RunConfig& config,
             options.more_files.clear();
             options.n_frames = 0;
         }
-        const std::unique_ptr<FrameSource> dark = open_frame_source(name, options);
+        const std::unique_ptr<FrameSource> dark = open_dark(config, name, options);
         if (dark->info().sparse) {
             throw Error(ExitCode::config, name + ": dark frames are expected, not events");
         }

@@ -200,7 +200,7 @@ TEST_F(Correction, WhatCannotBeIsRefused) {
     const auto refused = [&](ExitCode code,
                              const std::vector<std::string>& words,
                              const Arguments& more) { small.expect_refused(code, words, more); };
-    refused(ExitCode::no_input, {"none.h5"}, {"--dark", small.dir.file("none.h5")});
+    refused(ExitCode::no_input, {"--dark: ", "none.h5"}, {"--dark", small.dir.file("none.h5")});
     refused(ExitCode::no_input, {"none.h5"}, {"--flat", small.dir.file("none.h5") + ":/flat"});
     refused(ExitCode::usage, {"--flat", "FILE:/PATH"}, {"--flat", dark_file});
     refused(ExitCode::data, {"no such dataset"}, {"--flat", dark_file + ":/none"});

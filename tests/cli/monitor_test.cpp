@@ -126,7 +126,10 @@ TEST_F(MonitorOption, IsCheckedBeforeAnythingIsRead) {
         all.insert(all.end(), more.begin(), more.end());
         small.expect_refused(code, words, all);
     };
-    refused(ExitCode::no_input, {"nowhere.txt"}, small.dir.file("nowhere.txt"));
+    refused(ExitCode::no_input,
+            {"monitor '" + small.dir.file("nowhere.txt") + "': no such file"},
+            small.dir.file("nowhere.txt"));
+    refused(ExitCode::data, {"monitor '", "is not a plain text file"}, small.dir.path());
     refused(ExitCode::no_input, {"nowhere.h5"}, small.dir.file("nowhere.h5") + ":/a");
     refused(ExitCode::data, {"qmap.hdf:/none"}, small.qmap_file + ":/none");
     refused(ExitCode::data, {"one axis"}, small.qmap_file + ":/qmap/mask");

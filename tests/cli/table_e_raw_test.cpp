@@ -222,8 +222,10 @@ TEST_F(RawFile, E20CountEqualToModeMaximum) {
         for (std::size_t i = 0; i < events.size(); i += 4)
             std::get<2>(events[i]) = maximum;
         small.write_events(events);
-        small.expect_done(
-            {"warning", small.raw, "largest count " + std::to_string(maximum) + ";", "0.25"});
+        small.expect_done({"warning",
+                           small.raw,
+                           "largest count " + std::to_string(maximum) + ";",
+                           ": 25 % of the events"});
     }
 }
 

@@ -32,7 +32,7 @@ TEST_F(FrameSelection, E23BeginNotBeforeEnd) {
 }
 
 TEST_F(FrameSelection, E23BeginBeyondTheFile) {
-    small.expect_refused(ExitCode::config, {"400", "frames"}, {"-b", "400"});
+    small.expect_refused(ExitCode::config, {small.raw + ": ", "400", "frames"}, {"-b", "400"});
     small.expect_refused(ExitCode::config, {"4000", "400"}, {"-b", "4000", "-e", "5000"});
 }
 

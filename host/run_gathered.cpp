@@ -183,7 +183,7 @@ std::string run_report(const RunResult& result) {
         total += stage.second;
     const RunCounts& counts = result.counts;
     return fmt::format("{}: {} events ({} photons) kept, {} masked, {} outside the frames, {} "
-                       "duplicates; {} frames, occupancy {:.3g}; {:.2f} s, {}",
+                       "duplicates; {} frames, occupancy {:.3g}; {:.2f} s on {}, {}",
                        printable(result.raw),
                        counts.events_kept,
                        counts.photons_kept,
@@ -193,6 +193,7 @@ std::string run_report(const RunResult& result) {
                        result.frames.n_frames,
                        counts.occupancy,
                        total,
+                       result.device,
                        gib_text(static_cast<double>(result.peak_memory_bytes)));
 }
 

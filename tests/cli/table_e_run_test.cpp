@@ -275,6 +275,12 @@ TEST_F(Options, E53RequestedGpuAbsent) {
     small.expect_refused(ExitCode::unavailable, {"gpu:63"}, {"--device", "gpu:63"});
 }
 
+TEST_F(Options, DeviceThatAutoTookIsInTheLog) {
+    const Outcome outcome = small.correlate({"--device", "auto"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.err, ::testing::ContainsRegex(" s on (cpu \\(|gpu:)"));
+}
+
 TEST_F(Options, E56UnknownOptionInAJobFile) {
     const std::string job = small.dir.file("job.yaml");
     std::ofstream(job) << "stride_fram: 2\n";

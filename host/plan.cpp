@@ -31,6 +31,7 @@ std::string bytes_text(std::uint64_t bytes) {
 
 std::string frames_text(const Plan& plan) {
     const FrameSelection& f = plan.frames;
+    if (f.n_frames_file == 0) return "not in the file: reading it tells";
     std::string text = fmt::format("{} correlated", f.n_frames);
     text += fmt::format(", {} of {}{} raw frames, {} to {}",
                         f.raw_frames_used,
@@ -49,7 +50,9 @@ std::string frames_text(const Plan& plan) {
 
 std::string lags_text(const Plan& plan) {
     if (plan.lags.empty()) {
-        return "none";
+        const bool multitau =
+            plan.analysis.starts_with("Multitau") || plan.analysis.starts_with("Both");
+        return multitau && plan.frames.n_frames_file == 0 ? "reading the file tells" : "none";
     }
     std::string text = fmt::format(
         "{}, from {} to {} frames", plan.lags.size(), plan.lags.front(), plan.lags.back());

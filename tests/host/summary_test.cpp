@@ -218,4 +218,15 @@ TEST(Plan, SaysEverythingInOneLineEach) {
     EXPECT_THAT(plan_text({}), HasSubstr("unknown"));
 }
 
+TEST(Plan, SaysWhatOnlyReadingTells) {
+    Plan plan;
+    plan.analysis = "Multitau";
+    const std::string text = plan_text(plan);
+    EXPECT_THAT(text, HasSubstr("not in the file: reading it tells"));
+    EXPECT_THAT(text, HasSubstr("reading the file tells"));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("0 raw frames")));
+    plan.analysis = "Twotime, 6 maps";
+    EXPECT_THAT(plan_text(plan), HasSubstr("none"));
+}
+
 }  // namespace

@@ -27,7 +27,10 @@ const std::vector<FormatOption>& format_options() {
          {"timepix4"}},
         {"--allow-missing-module",
          [](const RunConfig& c) { return c.allow_missing_module; },
-         {"rigaku3m"}}};
+         {"rigaku3m"}},
+        {"--allow-truncated",
+         [](const RunConfig& c) { return c.allow_truncated; },
+         {"imm", "timepix4"}}};
     return options;
 }
 

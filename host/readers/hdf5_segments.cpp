@@ -269,6 +269,9 @@ class Finder {
         if (shape.size() == 4) {
             segment.channel = choose_channel(
                 file.id(), name, static_cast<std::int64_t>(shape[1]), options_.channel);
+        } else if (!options_.channel.empty() && segments_.empty()) {
+            info_.warnings.push_back(path + ": " + name + ": has no channels; --channel " +
+                                     options_.channel + " has no effect");
         }
         describe(dataset, shape, segment);
         if (const auto parts = virtual_parts(dataset, path)) {

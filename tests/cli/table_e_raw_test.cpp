@@ -353,6 +353,11 @@ TEST_F(RawFile, E08DataOf2Or4Dimensions) {
     }
 }
 
+TEST_F(RawFile, E08ChannelOfDataWithoutChannelsIsSaidToHaveNoEffect) {
+    small.write_dense(dense_samples(50, 1, 1), 50);
+    small.expect_done({"warning", small.raw, "--channel 1 has no effect"}, {"--channel", "1"});
+}
+
 TEST_F(RawFile, E09FilterNotAvailable) {
     small.raw = small.dir.file("run.h5");
     {

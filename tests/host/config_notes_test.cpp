@@ -69,6 +69,11 @@ TEST(OptionsWithoutEffect, OfTheFormat) {
                                           " has no effect")))
             << c.args[0];
     }
+    // Frames that are cut are known to two readers only.
+    EXPECT_THAT(notes({"--allow-truncated"}, "imm", true), IsEmpty());
+    EXPECT_THAT(notes({"--allow-truncated"}, "timepix4", true), IsEmpty());
+    EXPECT_THAT(notes({"--allow-truncated"}, "rigaku64", true),
+                ElementsAre(HasSubstr("--allow-truncated has no effect")));
     // The time bin of an event file may be its frame time.
     EXPECT_THAT(notes({"--bin-time-s", "2e-6"}, "rigaku64", true), IsEmpty());
 }

@@ -9,7 +9,12 @@
 #include "portal/report_json.hpp"
 #include "portal/stopping.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
@@ -70,6 +75,23 @@ Viewer viewer_of(const CommandLine& line) {
     return viewer;
 }
 
+/// The day that `option` names, as the catalogue has it; "" without the option.
+std::string date_of(const CommandLine& line, const std::string& option) {
+    const std::string text = line.value(option, "");
+    if (text.empty()) return text;
+    int year = 0, month = 0, day = 0, end = 0;
+    const int read = std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &end);
+    const std::chrono::year_month_day date{std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(month)),
+                                           std::chrono::day(static_cast<unsigned>(day))};
+    if (read != 3 || text.size() != 10 || end != 10 || !date.ok()) {
+        throw Error(ExitCode::usage,
+                    "search: " + option + " '" + printable(text) +
+                        "': a date such as 2026-01-31 is expected");
+    }
+    return text;
+}
+
 Query query_of(const CommandLine& line) {
     Query query;
     for (const std::string& word : line.positional()) {
@@ -81,14 +103,16 @@ Query query_of(const CommandLine& line) {
         const auto* found = std::find(facet_names.begin(), facet_names.end(), name);
         if (equals == std::string::npos || found == facet_names.end()) {
             throw Error(ExitCode::usage,
-                        "search: --facet '" + printable(text) + "': NAME=VALUE is expected" +
+                        "search: --facet '" + printable(text) +
+                            "': NAME=VALUE is expected, NAME one of " +
+                            fmt::format("{}", fmt::join(facet_names, ", ")) +
                             did_you_mean(name, {facet_names.begin(), facet_names.end()}));
         }
         query.facets[static_cast<std::size_t>(found - facet_names.begin())].insert(
             text.substr(equals + 1));
     }
-    query.from = line.value("--from", "");
-    query.to = line.value("--to", "");
+    query.from = date_of(line, "--from");
+    query.to = date_of(line, "--to");
     query.sort = line.value("--sort", query.words.empty() ? "newest" : "relevance");
     if (query.sort != "newest" && query.sort != "oldest" && query.sort != "title" &&
         query.sort != "relevance") {

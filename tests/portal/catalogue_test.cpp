@@ -2,6 +2,7 @@
 #include "portal/catalogue.hpp"
 
 #include "host/errors.hpp"
+#include "portal/cmd_catalogue.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -250,6 +251,29 @@ TEST(Documents, DepthIsBounded) {
     for (int i = 0; i < 100'000; ++i)
         list += R"({"ingest_type":"GMetaList","ingest_data":{"gmeta":[)";
     EXPECT_THROW(documents_in(list, "d"), Error);
+}
+
+TEST_F(CatalogueTest, SearchRefusesWhatIsNoDateAndNoFacet) {
+    Catalogue(path_, true).ingest(document("a"));
+    for (const std::string text :
+         {"foo", "2026-13-01", "2026-02-30", "2026-1-1", "2026-01-01T00"}) {
+        for (const std::string option : {"--from", "--to"}) {
+            try {
+                cmd_search({"--catalogue", path_, option, text});
+                ADD_FAILURE() << option << " " << text;
+            } catch (const Error& error) {
+                EXPECT_EQ(error.code(), ExitCode::usage);
+                EXPECT_THAT(error.what(), ::testing::HasSubstr(option + " '" + text + "'"));
+            }
+        }
+    }
+    EXPECT_EQ(cmd_search({"--catalogue", path_, "--from", "2026-01-31", "--to", "2028-02-29"}), 0);
+    try {
+        cmd_search({"--catalogue", path_, "--facet", "foo=1"});
+        ADD_FAILURE();
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), ::testing::HasSubstr("NAME one of experiment, cycle"));
+    }
 }
 
 }  // namespace

@@ -99,9 +99,13 @@ void add_batch_rows(Rows& rows) {
                                "Results all in -o DIR (together) or in DIR/<data set> (apart)."),
                           {"together", "apart"}),
                    &O::layout));
-    rows.push_back(option_row(
-        counted(spec(g, "runs-per-job", "N", "Runs in one job or array element; 0 = all."), 0),
-        &O::runs_per_job));
+    rows.push_back(option_row(counted(spec(g,
+                                           "runs-per-job",
+                                           "N",
+                                           "Runs in one job or array element; 0 = one for each "
+                                           "GPU of the job and worker, without a scheduler all."),
+                                      0),
+                              &O::runs_per_job));
     rows.push_back(option_row(
         counted(
             spec(g, "active-jobs", "N", "Jobs queued or running at once; 0 = the queue's limit."),

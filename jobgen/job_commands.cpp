@@ -86,6 +86,29 @@ int script_command(const Words& args) {
 
 namespace {
 
+/// A job whose script somebody started by hand (`bash job.sh`, `qsub job.sh`): its own state says
+/// what it is. Its process cannot be told from a later one of the same number.
+Submission unsubmitted(const std::string& run_dir) {
+    const JobFiles files = read_job_files(run_dir);
+    if (files.state.empty()) {
+        throw Error(ExitCode::no_input,
+                    printable(run_dir) +
+                        ": no job: neither submission.json (by --submit) nor status.json (by the "
+                        "script) is there");
+    }
+    Submission s;
+    s.scheduler = files.scheduler.empty() ? "shell" : files.scheduler;
+    s.job_id = files.job_id;
+    s.name = files.name;
+    s.run_dir = run_dir;
+    s.elements = files.elements;
+    if (s.scheduler == "shell" && files.state == "running") {
+        s.pid = files.pid;
+        s.pid_start = process_start(files.pid);
+    }
+    return s;
+}
+
 /// A run directory, or an id together with --deployment or what its form says.
 Submission find_submission(const CommandLine& command) {
     if (command.positional.size() != 1) {
@@ -93,7 +116,8 @@ Submission find_submission(const CommandLine& command) {
     }
     const std::string& word = command.positional.front();
     if (std::filesystem::is_directory(word)) {
-        return read_submission(absolute_path(word));
+        const std::string run_dir = absolute_path(word);
+        return has_submission(run_dir) ? read_submission(run_dir) : unsubmitted(run_dir);
     }
     if (parse_job_id(word) != word) {
         throw Error(ExitCode::usage,
@@ -196,6 +220,11 @@ int cancel_command(const Words& args) {
         return 0;
     }
     const Submission submission = find_submission(command);
+    if (submission.scheduler == "shell" && !has_submission(submission.run_dir)) {
+        throw Error(ExitCode::unavailable,
+                    "job " + submission.job_id +
+                        " was started by hand, not by --submit: stop its script where it runs");
+    }
     cancel(submission);
     std::cout << submission.job_id << ": cancel requested\n";
     return 0;

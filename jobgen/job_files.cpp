@@ -144,6 +144,8 @@ void add_element(JobFiles& files, const Json& json) {
     ++files.elements;
     files.job_id = text_at(json, "job_id");
     files.host = text_at(json, "host");
+    files.scheduler = text_at(json, "scheduler");
+    files.name = text_at(json, "name");
     files.pid = static_cast<long>(number_at(json, "pid"));
     if (rank(state) > rank(files.state)) {
         files.state = state;

@@ -21,7 +21,7 @@ struct RunState {
 struct JobFiles {
     std::string state;  ///< "" = not started, running, done, failed, stopped
     int exit_code = 0;
-    std::string reason, job_id, host;
+    std::string reason, job_id, host, scheduler, name;
     long pid = 0;
     int elements = 0;  ///< status files found
     std::vector<RunState> runs;

@@ -25,6 +25,9 @@ const CommandKind reprocess_kind{
 /// The raw file that a published data set came from, as its metadata say.
 std::string raw_of(const std::string& published, const Site& site, const Deployment& deployment) {
     std::error_code error;
+    if (!fs::is_directory(published, error)) {
+        throw Error(ExitCode::no_input, "data set " + printable(published) + ": no such directory");
+    }
     for (const auto& entry : fs::recursive_directory_iterator(published, error)) {
         if (entry.path().filename() != "metadata.json") {
             continue;

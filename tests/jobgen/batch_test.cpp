@@ -186,6 +186,35 @@ TEST(Runs, raw_files_are_told_from_their_neighbours) {
     EXPECT_THAT(error_of([&] { raw_in(dir.path()); }), HasSubstr("holds no raw file"));
 }
 
+TEST(Reprocess, names_a_published_data_set_that_is_not_there) {
+    Bench b;
+    write_file(b.dir / "q.h5", "qmap");
+    const Outcome out =
+        b.jobgen({"reprocess", "--published", b.dir / "none", "-q", b.dir / "q.h5"});
+    EXPECT_EQ(out.code, 66);
+    EXPECT_THAT(out.err, HasSubstr("none: no such directory"));
+}
+
+TEST(Status, of_a_job_that_was_started_by_hand) {
+    Bench b;
+    for (const auto& [state, code] :
+         std::vector<std::pair<std::string, int>>{{"done", 0}, {"failed", 65}}) {
+        write_file(b.dir / "job/status.json",
+                   "{\"state\": \"" + state + "\", \"exit_code\": " + std::to_string(code) +
+                       ", \"scheduler\": \"shell\", \"job_id\": \"77\", \"pid\": 77}");
+        const Outcome out = b.jobgen({"status", b.dir / "job"});
+        EXPECT_EQ(out.code, code) << out.err;
+        EXPECT_THAT(out.out, HasSubstr("77: " + state));
+        const Outcome cancelled = b.jobgen({"cancel", b.dir / "job"});
+        EXPECT_EQ(cancelled.code, 69);
+        EXPECT_THAT(cancelled.err, HasSubstr("started by hand"));
+    }
+    write_file(b.dir / "empty/x", "");
+    const Outcome none = b.jobgen({"status", b.dir / "empty"});
+    EXPECT_EQ(none.code, 66);
+    EXPECT_THAT(none.err, HasSubstr("neither submission.json"));
+}
+
 TEST(Reprocess, goes_beside_the_old_data_set) {
     Bench b;
     b.runs(1, {});

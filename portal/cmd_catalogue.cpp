@@ -77,7 +77,7 @@ Viewer viewer_of(const CommandLine& line) {
 
 /// The day that `option` names, as the catalogue has it; "" without the option.
 std::string date_of(const CommandLine& line, const std::string& option) {
-    const std::string text = line.value(option, "");
+    std::string text = line.value(option, "");
     if (text.empty()) return text;
     int year = 0, month = 0, day = 0, end = 0;
     const int read = std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &end);

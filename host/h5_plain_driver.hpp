@@ -10,9 +10,27 @@
 
 #include <hdf5.h>
 
+#include <cstddef>
+
 namespace xpcs::h5 {
 
 /// Has files opened with this access list read plainly; later versions keep their own driver.
 void read_plainly(hid_t access_list);
+/// Whether the file of this object was opened so.
+bool is_read_plainly(hid_t object);
+
+/// While it lives, what this thread has read into `into` from such a file is not read: its place
+/// is noted. Not nested.
+class NotedRead {
+  public:
+    explicit NotedRead(const void* into);
+    ~NotedRead();
+    NotedRead(const NotedRead&) = delete;
+    NotedRead& operator=(const NotedRead&) = delete;
+
+    const void* into;
+    haddr_t address = HADDR_UNDEF;  ///< in the file, user block included
+    std::size_t bytes = 0;
+};
 
 }  // namespace xpcs::h5

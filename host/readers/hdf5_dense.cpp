@@ -3,12 +3,14 @@
 
 #include "host/errors.hpp"
 #include "host/h5.hpp"
+#include "host/h5_chunks.hpp"
 #include "host/readers/hdf5_segments.hpp"
 #include "host/readers/raw_file.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace xpcs {
@@ -189,12 +191,14 @@ class Hdf5Source final : public FrameSource {
             });
         const auto index = static_cast<std::size_t>(found - segments_.begin());
         if (dataset_ && index == at_) return;
+        places_.reset();
         dataset_ = {};
         if (!file_ || segments_[index].file != segments_[at_].file) {
             file_ = h5::open_file(segments_[index].file);
         }
         at_ = index;
         dataset_ = h5::open_dataset(file_.id(), segments_[index].dataset);
+        if (segments_[index].pipeline) places_.emplace(dataset_);
         if (access_[index] == Access::unknown) access_[index] = choose_access(segments_[index]);
     }
 
@@ -212,7 +216,7 @@ class Hdf5Source final : public FrameSource {
         const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
         const std::int64_t frame = segment.source_first / depth * depth;
         ChunkEntry entry{};
-        if (!find_chunk(segment, frame, 0, 0, entry) || entry.bytes == 0) return Access::library;
+        if (!find_chunk(segment, frame, 0, 0, entry)) return Access::library;
         RawVector<std::byte> here, there;
         here.resize(static_cast<std::size_t>(entry.bytes));
         there.resize(here.size());
@@ -266,29 +270,25 @@ class Hdf5Source final : public FrameSource {
             dataset_, sample_memory_type(info_.sample_bytes), offset, count, bytes.data());
     }
 
-    /// Where a chunk lies; 0 bytes for one that was never written.
+    /// Where a chunk lies; false and 0 bytes for one that was never written.
     bool find_chunk(const FrameSegment& segment,
                     std::int64_t frame,
                     std::int64_t row,
                     std::int64_t col,
-                    ChunkEntry& entry) const {
+                    ChunkEntry& entry) {
         const auto held = h5::lock();
-        hsize_t size = 0;
-        haddr_t address = HADDR_UNDEF;
-        unsigned filters = 0;
-        const h5::Shape at = chunk_offset(segment, frame, row, col);
-        if (H5Dget_chunk_info_by_coord(dataset_.id(), at.data(), &filters, &address, &size) < 0) {
-            throw Error(ExitCode::data, place(segment, frame) + ": " + h5::take_error());
-        }
+        const auto found = places_->find(chunk_offset(segment, frame, row, col));
+        if (!found) throw Error(ExitCode::data, place(segment, frame) + ": " + h5::take_error());
         // An incompressible chunk grows a little; far more than its content is damage.
-        if (size > 2 * segment.pipeline->chunk_bytes + 4096) {
+        if (found->bytes > 2 * segment.pipeline->chunk_bytes + 4096) {
             throw Error(ExitCode::data,
-                        place(segment, frame) + ": chunk of " + std::to_string(size) +
+                        place(segment, frame) + ": chunk of " + std::to_string(found->bytes) +
                             " bytes for " + std::to_string(segment.pipeline->chunk_bytes) +
                             " bytes of samples");
         }
-        entry = {frame - segment.source_first + segment.first, row, col, 0, size, filters, address};
-        return address != HADDR_UNDEF;
+        const std::int64_t in_run = frame - segment.source_first + segment.first;
+        entry = {in_run, row, col, 0, found->bytes, found->skipped, found->address};
+        return found->bytes > 0;
     }
 
     /// The bytes of a chunk as they lie in the file.
@@ -308,7 +308,7 @@ class Hdf5Source final : public FrameSource {
     void list_chunks(const FrameSegment& segment,
                      std::int64_t first,
                      std::int64_t n,
-                     RawVector<std::byte>& bytes) const {
+                     RawVector<std::byte>& bytes) {
         std::vector<ChunkEntry> table;
         std::uint64_t total = 0;
         const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
@@ -454,6 +454,7 @@ class Hdf5Source final : public FrameSource {
     std::string name_;
     h5::File file_;
     h5::Dataset dataset_;  ///< of segment at_
+    std::optional<h5::ChunkPlaces> places_;
     std::size_t at_ = 0;
     std::int64_t frame_bytes_ = 0;
     std::int64_t first_ = 0, next_ = 0, end_ = 0;

@@ -3,6 +3,7 @@
 
 #include "host/errors.hpp"
 #include "host/h5.hpp"
+#include "host/h5_chunks.hpp"
 #include "host/readers/event_sink.hpp"
 #include "host/readers/ftf_unpack.hpp"
 #include "host/readers/hdf5_filters.hpp"
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 namespace xpcs {
@@ -29,6 +31,7 @@ struct FtfModule {
     std::string path;
     h5::File file;
     h5::Dataset dataset;
+    std::optional<h5::ChunkPlaces> places;
     std::int64_t n_frames = 0;
     int bits = 0;  ///< per pixel
 };
@@ -150,14 +153,10 @@ class FtfSource final : public FrameSource {
         // Columns without photons are never allocated by the detector.
         const h5::Shape chunk = h5::chunk_of(module.dataset);
         if (chunk.size() == 2 && chunk[1] == 1) {
-            hsize_t stored = 0;
-            haddr_t address = HADDR_UNDEF;
-            unsigned filters = 0;
-            if (H5Dget_chunk_info_by_coord(
-                    module.dataset.id(), at.data(), &filters, &address, &stored) < 0) {
-                throw Error(ExitCode::data, module.path + ": " + h5::take_error());
-            }
-            if (stored == 0 && chunk[0] == static_cast<hsize_t>(column_bytes_)) return;
+            if (!module.places) module.places.emplace(module.dataset);
+            const auto found = module.places->find(at);
+            if (!found) throw Error(ExitCode::data, module.path + ": " + h5::take_error());
+            if (found->bytes == 0 && chunk[0] == static_cast<hsize_t>(column_bytes_)) return;
         }
         const std::size_t start = to.size();
         to.resize(start + sizeof(ColumnHead) + static_cast<std::size_t>(column_bytes_));

@@ -7,6 +7,7 @@
 #include "host/readers/imm.hpp"
 #include "host/twotime_run.hpp"
 #include "kernels/device_events.hpp"
+#include "kernels/device_frames.hpp"
 #include "kernels/lag_ladder.hpp"
 
 #include <fmt/format.h>
@@ -80,8 +81,12 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
                            ? corrects_frames(config) || probe.occupancy > dense_occupancy
                            : config.engine == EngineChoice::dense;
     setup.read.dense_rows = dense;
+    const bool passes_through =
+        dense && config.decode != "cpu" && setup.why_the_cpu_decodes().empty();
     return {dense ? "dense" : "sparse",
-            samples * (dense ? probe.sample_bytes : 4.4 * std::max(probe.occupancy, 1e-4)),
+            passes_through
+                ? 0.0
+                : samples * (dense ? probe.sample_bytes : 4.4 * std::max(probe.occupancy, 1e-4)),
             samples * std::max(probe.occupancy, 1e-4)};
 }
 
@@ -149,9 +154,16 @@ std::string frames_text(double bytes, double frames) {
 
 /// Packed records, sort keys and values twice over; batches of tiles keep it within the device.
 /// Events that are there already lie there twice while they are sorted, then once beside two
-/// batches.
+/// batches; frames lie beside the sums of 16 of them each.
 double device_bytes(const Estimate& estimate, const RunSetup& setup) {
     if (estimate.series_bytes > 0) return 6 * estimate.series_bytes;
+    if (!setup.result.source.sparse) {
+        const SourceInfo& source = setup.result.source;
+        const FrameSelection& frames = setup.result.frames;
+        return 1.5 * static_cast<double>(gpu::device_frames_bytes(source.rows * source.cols,
+                                                                  frames.end - frames.begin,
+                                                                  source.sample_bytes));
+    }
     constexpr double two_batches = 2.0 * (1 << 26);
     const std::uint64_t words = setup.result.source.n_words;
     const auto sorted = static_cast<double>(gpu::device_events_bytes(words));

@@ -404,7 +404,7 @@ MultitauSums MultitauRun::multitau_on_device(const PixelSeries& series,
             throw DeviceError(std::string(error.what()) +
                               "; part of -G is written already, the CPU does not go on from there");
         }
-        if (series.on_device() != nullptr) throw;  // they have to be read again
+        if (series.is_on_device()) throw;  // they have to be read again
         setup_.device->fall_back(error, "the correlation");
         all_.moments = before;
         result_.device = setup_.device->description();

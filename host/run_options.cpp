@@ -301,8 +301,9 @@ void add_device(Rows& rows) {
     rows.push_back(option_row(
         Row(g, "decode", "", "WHERE")
             .one_of({"auto", "cpu", "gpu"})
-            .says("What takes the words of a Rigaku file apart; auto and gpu: the GPU of the run, "
-                  "and where that cannot, the CPU (gpu says why). The result is the same."),
+            .says("What takes the words of a Rigaku file apart, or the frames of an HDF5 file as "
+                  "they are; auto and gpu: the GPU of the run, and where that cannot, the CPU (gpu "
+                  "says why). The result is the same."),
         &C::decode));
 }
 

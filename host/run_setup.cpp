@@ -14,6 +14,7 @@
 #include "host/text.hpp"
 #include "host/twotime_run.hpp"
 #include "kernels/device_events.hpp"
+#include "kernels/device_frames.hpp"
 #include "kernels/lag_ladder.hpp"
 
 #include <fmt/format.h>
@@ -360,21 +361,31 @@ RunSetup prepare_run(const RunConfig& config, const std::string& raw) {
 }
 
 std::string RunSetup::why_the_cpu_decodes() {
-    constexpr double device_part = 0.8;  // of its memory; the rest is for the correlation
+    // Of the memory of a GPU; the rest is for the correlation, which takes more beside frames.
+    constexpr double device_part = 0.8, frames_part = 0.55;
     const RunConfig& config = result.config;
-    const std::uint64_t n_words = result.source.n_words;
-    if (n_words == 0) return config.follow ? "--follow" : "format " + result.source.format;
+    const SourceInfo& source = result.source;
+    if (source.n_words == 0 && !source.whole_frames) {
+        return config.follow ? "--follow" : "format " + source.format;
+    }
+    if (!source.sparse && !read.dense_rows) return "engine sparse";
     if (config.type != AnalysisType::multitau) {
-        return "-t " + to_string(config.type) + " needs the events on the host";
+        return "-t " + to_string(config.type) + " needs the photons on the host";
     }
     if (ranges > 1) return fmt::format("{} passes within --memory", ranges);
     if (!device->on_gpu()) return "the run is on the CPU";
     if (device->device().indices.size() > 1) return "the run is on several GPUs";
-    const auto needed = static_cast<double>(gpu::device_events_bytes(n_words));
+    const auto needed = static_cast<double>(
+        source.sparse ? gpu::device_events_bytes(source.n_words)
+                      : gpu::device_frames_bytes(source.rows * source.cols,
+                                                 result.frames.end - result.frames.begin,
+                                                 source.sample_bytes));
     const auto has = static_cast<double>(device->device().memory_bytes);
-    if (needed > device_part * has) {
-        return fmt::format(
-            "its events take {} of a GPU, which has {}", gib_text(needed), gib_text(has));
+    if (needed > (source.sparse ? device_part : frames_part) * has) {
+        return fmt::format("its {} take {} of a GPU, which has {}",
+                           source.sparse ? "events" : "frames",
+                           gib_text(needed),
+                           gib_text(has));
     }
     return "";
 }

@@ -5,6 +5,8 @@
 #include "host/readers/rigaku_word.hpp"
 #include "host/stop.hpp"
 #include "kernels/device_events.hpp"
+#include "kernels/device_frames.hpp"
+#include "kernels/lag_sums.hpp"
 
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_pipeline.h>
@@ -69,22 +71,19 @@ class WorkPool {
 };
 
 /// The stages that every way of reading shares: announce, fetch, place; then `decode`, on many
-/// threads, and `take`, in file order.
-template <class Decode, class Take>
+/// threads, and `take`, in file order. `prepare` gets every Work before the first block.
+template <class Prepare, class Decode, class Take>
 void read_blocks(const ReadOptions& options,
                  FrameSource& source,
                  WorkPool::Order order,
-                 std::size_t block_room,
+                 const Prepare& prepare,
                  const Decode& decode,
                  const Take& take) {
     const int threads = options.threads > 0 ? options.threads : default_threads();
     const auto tokens = 3 * static_cast<std::size_t>(threads) + 1;
     WorkPool pool(tokens, order);
-    for (Work& work : pool.all()) {
-        if (block_room == 0) break;
-        work.block.bytes.reserve(block_room);
-        work.upload.set_memory(work.block.bytes.data(), block_room);
-    }
+    for (Work& work : pool.all())
+        prepare(work);
 
     const auto announce = [&](tbb::flow_control& flow) -> Work* {
         throw_if_stopped();
@@ -216,7 +215,8 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
         const std::int64_t last = std::max(out.decode.last_frame, out.series.last_frame());
         require_room(options, range, out.series, last);
     };
-    read_blocks(options, *source, WorkPool::Order::newest, 0, decode, append);
+    const auto prepare = [](Work&) {};
+    read_blocks(options, *source, WorkPool::Order::newest, prepare, decode, append);
     out.times = source->frame_times();
     return out;
 }
@@ -226,6 +226,61 @@ namespace {
 /// Large enough to have pages of their own, which can be locked for the copy to a device.
 constexpr std::size_t upload_block_bytes = 2 * huge_page;
 
+/// Says where the frames of a block lie, so that this memory can be locked.
+void set_upload_memory(Work& work) {
+    const auto& frames = std::get<DenseChunk>(work.chunk);
+    const RawVector<std::byte>& bytes = work.block.bytes;
+    const bool in_block = frames.samples.data() >= bytes.data() &&
+                          frames.samples.data() < bytes.data() + bytes.size();
+    const RawVector<std::byte>& home = in_block ? bytes : frames.store;
+    work.upload.set_memory(home.data(), home.size());
+}
+
+ReadResult read_frames_onto_gpu(const ReadOptions& options,
+                                const Partition& partition,
+                                const SeriesRange& range,
+                                FrameSource& source,
+                                const std::function<int()>& open) {
+    const SourceInfo& info = source.info();
+    if (!options.dense_rows || !info.whole_frames) {
+        throw NeedsHostDecoding{"frames of " + info.format + " are taken apart by the host"};
+    }
+    const std::int64_t n_frames = std::min(range.end_frame, info.n_frames) - range.begin_frame;
+    const FrameSource::BlockRoom room = source.block_room();
+    const auto frame_bytes = static_cast<std::size_t>(info.rows * info.cols * info.sample_bytes);
+    Progress progress("reading", options.progress);
+    std::shared_ptr<gpu::DeviceFrames> frames;
+    DecodeCounts decode_counts;
+    // Locked memory must never move, so there is room for the largest block from the beginning.
+    const auto prepare = [&](Work& work) {
+        work.block.bytes.reserve(std::max(room.bytes, upload_block_bytes));
+        work.chunk.emplace<DenseChunk>().store.reserve(
+            std::max(static_cast<std::size_t>(room.frames) * frame_bytes, upload_block_bytes));
+    };
+    const auto decode = [&](Work& work) {
+        source.decode(work.block, work.chunk, work.counts);
+        set_upload_memory(work);
+    };
+    const auto send = [&](Work& work) {
+        if (!frames) {
+            frames = std::make_shared<gpu::DeviceFrames>(
+                partition, range, info.sample_bytes, n_frames, open());
+        }
+        frames->add(std::get<DenseChunk>(work.chunk), work.upload);
+        decode_counts += work.counts;
+        progress.add(0, static_cast<std::int64_t>(work.block.bytes.size()));
+        progress.set_fraction(source.fraction_read());
+    };
+    read_blocks(options, source, WorkPool::Order::oldest, prepare, decode, send);
+    if (!frames) throw NeedsHostDecoding{"no frames"};
+    frames->finish();
+    if (static_cast<double>(frames->largest_sample()) * static_cast<double>(n_frames) >=
+        static_cast<double>(narrow_total_limit)) {
+        throw NeedsHostDecoding{"a pixel may hold more photons than 32 bits"};
+    }
+    return {PixelSeries(partition, range, std::move(frames)), decode_counts, source.frame_times()};
+}
+
 }  // namespace
 
 ReadResult read_series_onto_gpu(const ReadOptions& asked,
@@ -234,7 +289,11 @@ ReadResult read_series_onto_gpu(const ReadOptions& asked,
                                 const std::function<int()>& open) {
     ReadOptions options = asked;
     options.source.block_bytes = upload_block_bytes;
+    options.source.frame_block_bytes = upload_block_bytes;
     const std::unique_ptr<FrameSource> source = open_selected(options, range);
+    if (!source->info().sparse) {
+        return read_frames_onto_gpu(options, partition, range, *source, open);
+    }
     const std::uint64_t n_words = source->info().n_words;
     if (n_words == 0) throw NeedsHostDecoding{source->info().format + " is decoded by the host"};
     if (n_words >= UINT32_MAX || partition.pixel.size() >= EventWord::slot_limit) {
@@ -263,7 +322,11 @@ ReadResult read_series_onto_gpu(const ReadOptions& asked,
         progress.add(bytes / rigaku::word_bytes, bytes);
         progress.set_fraction(source->fraction_read());
     };
-    read_blocks(options, *source, WorkPool::Order::oldest, upload_block_bytes, decode, send);
+    const auto prepare = [](Work& work) {
+        work.block.bytes.reserve(upload_block_bytes);
+        work.upload.set_memory(work.block.bytes.data(), upload_block_bytes);
+    };
+    read_blocks(options, *source, WorkPool::Order::oldest, prepare, decode, send);
     if (!events) throw NeedsHostDecoding{"no events"};
     events->finish();
     const WordCounts& words = events->word_counts();

@@ -50,9 +50,10 @@ struct NeedsHostDecoding {
     std::string reason;
 };
 
-/// The same with events that a GPU decodes and sorts (SourceInfo::n_words is not 0). `open` is
-/// called once there are words: it returns the CUDA number of the GPU when that is open, or throws.
-/// The same counts as read_series(). Throws NeedsHostDecoding, DeviceError as well.
+/// The same with events that a GPU decodes and sorts (SourceInfo::n_words is not 0), or with frames
+/// that it takes as they are (SourceInfo::whole_frames, and ReadOptions::dense_rows). `open` is
+/// called once there are words or frames: it returns the CUDA number of the GPU when that is open,
+/// or throws. The same counts as read_series(). Throws NeedsHostDecoding, DeviceError as well.
 ReadResult read_series_onto_gpu(const ReadOptions& options,
                                 const Partition& partition,
                                 const SeriesRange& range,

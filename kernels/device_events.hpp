@@ -36,14 +36,15 @@ class Upload {
     Upload(const Upload&) = delete;
     Upload& operator=(const Upload&) = delete;
 
-    /// All words will lie in this memory, which has its pages to itself, stays where it is and
+    /// What is copied lies in this memory, which has its pages to itself, stays where it is and
     /// outlives this object: it is page-locked from the first copy on, where the system allows
-    /// that.
+    /// that. The memory may become another one after wait().
     void set_memory(const void* at, std::size_t bytes);
     void wait();
 
   private:
     friend class DeviceEvents;
+    friend class DeviceFrames;
     struct Memory;
     std::unique_ptr<Memory> memory_;
 };

@@ -5,11 +5,11 @@
 #include "kernels/gpu_sort.cuh"
 #include "kernels/multitau_group.cuh"
 #include "kernels/pixel_series.hpp"
+#include "kernels/upload.cuh"
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -188,43 +188,6 @@ __global__ void sum_marked(EventsView events,
 }
 
 }  // namespace
-
-struct Upload::Memory {
-    void* at = nullptr;
-    std::size_t bytes = 0;
-    bool locked = false;
-    std::optional<Event> done;  // of the last copy
-
-    void queued_in(const Stream& stream) {
-        if (!done) done.emplace();
-        done->record(stream);
-    }
-    /// Copies from memory that is not locked are right as well, only slower.
-    void lock() {
-        if (at == nullptr || done) return;
-        locked = cudaHostRegister(at, bytes, cudaHostRegisterDefault) == cudaSuccess;
-        if (!locked) cudaGetLastError();
-    }
-    ~Memory() {
-        try {
-            if (done) done->wait();
-        } catch (const DeviceError&) {  // the device is gone, it copies no more
-        }
-        if (locked) report_status(cudaHostUnregister(at), "cudaHostUnregister");
-    }
-};
-
-Upload::Upload() : memory_(std::make_unique<Memory>()) {}
-Upload::~Upload() = default;
-
-void Upload::set_memory(const void* at, std::size_t bytes) {
-    memory_->at = const_cast<void*>(at);  // NOLINT(*-const-cast): it is not written to
-    memory_->bytes = bytes;
-}
-
-void Upload::wait() {
-    if (memory_->done) memory_->done->wait();
-}
 
 struct DeviceEvents::Memory {
     const Partition& partition;

@@ -2,6 +2,7 @@
 // Linked instead of the .cu files when the build has no CUDA.
 #include "kernels/device.hpp"
 #include "kernels/device_events.hpp"
+#include "kernels/device_frames.hpp"
 #include "kernels/multitau.hpp"
 #include "kernels/twotime.hpp"
 
@@ -98,6 +99,51 @@ std::vector<std::uint64_t> DeviceEvents::photons_on(const std::vector<std::uint8
     return {};
 }
 EventsView DeviceEvents::view() const {
+    return {};
+}
+
+struct DeviceFrames::Memory {
+    SeriesCounts counts;
+    FramePhotons photons;
+    std::vector<std::uint8_t> overflow;
+};
+
+std::uint64_t device_frames_bytes(std::int64_t, std::int64_t, int) {
+    return 0;
+}
+DeviceFrames::DeviceFrames(const Partition&, const SeriesRange&, int, std::int64_t, int) {
+    throw DeviceError(absent);
+}
+DeviceFrames::~DeviceFrames() = default;
+int DeviceFrames::device() const {
+    return 0;
+}
+void DeviceFrames::add(const DenseChunk&, Upload&) {}
+void DeviceFrames::finish() {}
+const SeriesCounts& DeviceFrames::counts() const {
+    return memory_->counts;
+}
+std::int64_t DeviceFrames::last_frame() const {
+    return -1;
+}
+const FramePhotons& DeviceFrames::frame_photons() const {
+    return memory_->photons;
+}
+const std::vector<std::uint8_t>& DeviceFrames::overflow() const {
+    return memory_->overflow;
+}
+std::uint32_t DeviceFrames::largest_sample() const {
+    return 0;
+}
+void DeviceFrames::add_pixel_photons(const FrameMap&, std::vector<std::uint64_t>&) const {}
+std::vector<std::uint64_t> DeviceFrames::photons_on(const std::vector<std::uint8_t>&,
+                                                    std::int64_t&) const {
+    return {};
+}
+std::int64_t DeviceFrames::n_lit_left_out(const FrameMap&, const std::vector<std::uint8_t>&) const {
+    return 0;
+}
+FramesView DeviceFrames::view() const {
     return {};
 }
 }  // namespace xpcs::gpu

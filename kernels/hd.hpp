@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Words shared by the CPU and GPU twins: the host-and-device mark and the wide integers.
+// Words shared by the CPU and GPU twins: the host-and-device mark, a hint to unroll a loop (the
+// compilers of the CPU need none) and the wide integers.
 #pragma once
 
 #include <bit>
@@ -9,6 +10,11 @@
 #define XPCS_HD __host__ __device__
 #else
 #define XPCS_HD
+#endif
+#if defined(__CUDA_ARCH__)
+#define XPCS_UNROLL _Pragma("unroll")
+#else
+#define XPCS_UNROLL
 #endif
 
 namespace xpcs {

@@ -2,6 +2,7 @@
 // Tiles go through the device in batches: while one is correlated, the next is copied and sorted.
 // Several devices take the batches in turn.
 #include "kernels/device_events.hpp"
+#include "kernels/device_frames.hpp"
 #include "kernels/lag_sums.hpp"
 #include "kernels/multitau_run_gpu.cuh"
 
@@ -66,9 +67,9 @@ void plan_batches(Pass& pass, std::size_t budget) {
     // A sixteenth is left for the work space of the sort and for what allocation rounds up.
     limits.bytes = budget > fixed ? (budget - fixed) / 16 * 15 / pass.in_flight : 0;
     limits.bytes_per_event = series.dense() ? 0 : SeriesBuffers::bytes_per_event();
-    limits.bytes_per_slot =
-        SeriesBuffers::bytes_per_slot(series.dense(), pass.request.frames.n_frames) +
-        result_bytes_per_slot(pass);
+    limits.bytes_per_slot = SeriesBuffers::bytes_per_slot(pass.form, pass.request.frames.n_frames) +
+                            result_bytes_per_slot(pass);
+    if (pass.takes_frames()) limits.samples = SIZE_MAX;  // they are there already
     // Means wait on the host until they are handed over.
     if (pass.with_means()) limits.tiles = 64;
     pass.batches = make_batches(series, pass.request.frames.n_frames, limits);
@@ -132,15 +133,29 @@ void move_tiles(std::vector<BatchResult>& results, std::vector<BinSums>& sums) {
     }
 }
 
+/// Frames that are on the device stay as they are, unless several make one of the analysis, or some
+/// are left out of averages with weights.
+SeriesBuffers::Form form_of(const PixelSeries& series,
+                            const MultitauRequest& request,
+                            const std::vector<Stretch>& stretches) {
+    if (!series.dense()) return SeriesBuffers::Form::events;
+    const DeviceFrames* frames = series.frames_on_device();
+    const FrameMap& map = request.frames;
+    const bool all_there = frames != nullptr && map.average == 1 &&
+                           map.begin >= series.range().begin_frame &&
+                           map.end() - series.range().begin_frame <= frames->view().n_frames;
+    const bool gaps = std::any_of(
+        stretches.begin(), stretches.end(), [](const Stretch& s) { return !s.taken.empty(); });
+    return all_there && !gaps ? SeriesBuffers::Form::frames : SeriesBuffers::Form::rows;
+}
+
 }  // namespace
 
 MultitauSums multitau(const PixelSeries& series,
                       const MultitauRequest& request,
                       const std::vector<int>& devices) {
-    if (const DeviceEvents* events = series.on_device()) {
-        if (devices != std::vector<int>{events->device()}) {
-            throw std::logic_error("events on one GPU are correlated on that one");
-        }
+    if (series.is_on_device() && devices != std::vector<int>{series.device()}) {
+        throw std::logic_error("photons on one GPU are correlated on that one");
     }
     MultitauSums out;
     const Partition& partition = series.partition();
@@ -158,6 +173,7 @@ MultitauSums multitau(const PixelSeries& series,
             request.dense_neighbours > 0 ? request.dense_neighbours : default_neighbours;
         // No more pixels than this can have counts beyond the limit.
         pass.wide_capacity = static_cast<std::size_t>(series.counts().photons) / narrow_total_limit;
+        pass.form = form_of(series, request, stretches);
         const Runs runs = prepare(pass, devices, memory_budget(request, devices));
         pass.groups = group_batches(series, pass.batches);
         std::vector<BatchResult> results(pass.batches.size());

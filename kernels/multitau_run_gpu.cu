@@ -46,7 +46,11 @@ std::size_t result_bytes_per_slot(const Pass& pass) {
     // At worst every pixel is a group of its own.
     const std::size_t packed =
         packed_per_group(pass, 2) + (pass.weighted() ? packed_per_group(pass, 3) : 0);
-    return 3 * 8 * n_lags + (pass.with_means() ? 3 * 4 * n_lags : 0) + 8 * packed + 4 * 10;
+    const std::size_t frames =
+        pass.takes_frames()
+            ? FrameWork::bytes_per_slot(pass.request.frames.n_frames, pass.weighted())
+            : 0;
+    return frames + 3 * 8 * n_lags + (pass.with_means() ? 3 * 4 * n_lags : 0) + 8 * packed + 4 * 10;
 }
 
 std::size_t fixed_bytes(const Pass& pass) {
@@ -76,7 +80,9 @@ PixelGroups DeviceRun::GroupMemory::upload(const GroupTable& table, const Stream
 }
 
 DeviceRun::Slot::Slot(const Pass& pass, std::size_t n_slots, std::size_t n_events)
-    : series(n_slots, n_events, pass.series.dense(), pass.request.frames.n_frames),
+    : series(n_slots, n_events, pass.form, pass.request.frames.n_frames),
+      frames(pass.takes_frames() ? FrameWork(n_slots, pass.request.frames.n_frames, pass.weighted())
+                                 : FrameWork()),
       G2(n_slots * static_cast<std::size_t>(pass.n_lags())), past(G2.size()), future(G2.size()),
       G2_high(pass.wide_capacity * static_cast<std::size_t>(pass.n_lags())), wide_place(n_slots),
       list_slots(WorkLists::n_lists * n_slots), list_counters(2 * WorkLists::n_lists),
@@ -165,8 +171,6 @@ void DeviceRun::start(Slot& slot, std::size_t index) {
                                 pass_.request.segment_frames};
     const SeriesView series =
         slot.series.load(pass_.series, pass_.request, batch, tallies, staging_, slot.stream);
-    copy_to_host(slot.totals_host.data(), slot.series.totals(), n_slots, slot.stream);
-
     const PixelSums sums{slot.G2.data(),
                          slot.past.data(),
                          slot.future.data(),
@@ -177,13 +181,25 @@ void DeviceRun::start(Slot& slot, std::size_t index) {
     for (std::size_t k = 0; k < stretches_.size(); ++k) {
         const StretchMemory& stretch = stretches_[k];
         const int n_lags = stretch.view.n_lags;
-        correlate_pixels(series,
-                         stretch.view,
-                         lists,
-                         sums,
-                         pass_.wide_capacity,
-                         n_multiprocessors_,
-                         slot.stream);
+        if (pass_.takes_frames()) {
+            // The first stretch is all of them.
+            const bool first = k == 0;
+            correlate_frames(series,
+                             stretch.view,
+                             slot.frames,
+                             sums,
+                             first ? &tallies : nullptr,
+                             first ? slot.series.totals() : nullptr,
+                             slot.stream);
+        } else {
+            correlate_pixels(series,
+                             stretch.view,
+                             lists,
+                             sums,
+                             pass_.wide_capacity,
+                             n_multiprocessors_,
+                             slot.stream);
+        }
         sum_ratios(by_dynamic,
                    sums,
                    stretch.pairs.data(),
@@ -215,6 +231,7 @@ void DeviceRun::start(Slot& slot, std::size_t index) {
         }
     }
     copy_to_host(slot.packed_host.data(), slot.packed.data(), n_packed, slot.stream);
+    copy_to_host(slot.totals_host.data(), slot.series.totals(), n_slots, slot.stream);
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/gpu_batches.hpp"
+#include "kernels/multitau_frames_gpu.cuh"
 #include "kernels/multitau_pixel_gpu.cuh"
 #include "kernels/multitau_plan.hpp"
 #include "kernels/multitau_reduce_gpu.cuh"
@@ -27,7 +28,9 @@ struct Pass {
     std::size_t staging_bytes = 0;
     std::size_t in_flight = 2;  ///< batches per device
     std::size_t wide_capacity = 0;
+    SeriesBuffers::Form form = SeriesBuffers::Form::events;
 
+    bool takes_frames() const { return form == SeriesBuffers::Form::frames; }
     bool weighted() const { return request.weights != nullptr; }
     bool with_means() const { return static_cast<bool>(request.pixel_means); }
     int n_lags() const { return stretches.front().ladder.n_lags(); }
@@ -94,6 +97,7 @@ class DeviceRun {
         Slot(const Pass& pass, std::size_t n_slots, std::size_t n_events);
         std::size_t batch = idle;
         SeriesBuffers series;
+        FrameWork frames;
         DeviceArray<std::uint64_t> G2, past, future, G2_high;
         DeviceArray<std::uint32_t> wide_place, list_slots, list_counters;
         DeviceArray<float> means;

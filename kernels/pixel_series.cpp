@@ -3,6 +3,7 @@
 
 #include "kernels/cell_sums.hpp"
 #include "kernels/device_events.hpp"
+#include "kernels/device_frames.hpp"
 #include "kernels/series_record.hpp"
 
 #include <oneapi/tbb/parallel_for.h>
@@ -48,11 +49,32 @@ PixelSeries::PixelSeries(const Partition& partition,
     : PixelSeries(partition, range, false) {
     counts_ = events->counts();
     last_frame_ = events->last_frame();
-    const FramePhotons& photons = events->frame_photons();
+    take_frame_photons(events->frame_photons());
+    on_device_ = std::move(events);
+}
+
+PixelSeries::PixelSeries(const Partition& partition,
+                         const SeriesRange& range,
+                         std::shared_ptr<const gpu::DeviceFrames> frames)
+    : PixelSeries(partition, range, true) {
+    counts_ = frames->counts();
+    last_frame_ = frames->last_frame();
+    overflow_ = frames->overflow();
+    largest_sample_ = frames->largest_sample();
+    take_frame_photons(frames->frame_photons());
+    frames_on_device_ = std::move(frames);
+}
+
+void PixelSeries::take_frame_photons(const FramePhotons& photons) {
     for (std::size_t f = 0; f < photons.size(); ++f) {
         if (photons[f] != 0) frame_photons_.add(f, photons[f]);
     }
-    on_device_ = std::move(events);
+}
+
+int PixelSeries::device() const {
+    if (on_device_) return on_device_->device();
+    if (frames_on_device_) return frames_on_device_->device();
+    throw std::logic_error("this series does not lie on a GPU");
 }
 
 std::int64_t PixelSeries::end_slot(std::int64_t tile) const {
@@ -116,7 +138,7 @@ void PixelSeries::index(const SeriesPiece& piece) {
 }
 
 PixelSeries::TileParts PixelSeries::parts(std::int64_t tile) const {
-    if (on_device_) throw std::logic_error("the events of this series lie on a GPU");
+    if (is_on_device()) throw std::logic_error("this series lies on a GPU");
     const auto local = static_cast<std::size_t>(tile - range_.first_tile);
     if (begins_.empty()) return {nullptr, nullptr, 0, 0};
     return {records_.data(),
@@ -332,6 +354,10 @@ void PixelSeries::add_pixel_photons(const FrameMap& frames,
         on_device_->add_pixel_photons(frames, sums);
         return;
     }
+    if (frames_on_device_) {
+        frames_on_device_->add_pixel_photons(frames, sums);
+        return;
+    }
     const auto is_used = [&, begin = range_.begin_frame](std::int64_t frame) {
         return frames(begin + frame) != FrameMap::left_out;
     };
@@ -358,13 +384,18 @@ void PixelSeries::add_pixel_photons(const FrameMap& frames,
 }
 
 std::int64_t PixelSeries::remove_from_device_frames(const std::vector<std::uint8_t>& marked) {
-    const std::vector<std::uint32_t>& begin = on_device_->begin();
     std::int64_t removed = 0;
-    for (std::size_t slot = 0; slot < marked.size(); ++slot) {
-        if (marked[slot] != 0) removed += std::int64_t{begin[slot + 1]} - begin[slot];
+    std::vector<std::uint64_t> photons;
+    if (frames_on_device_) {
+        photons = frames_on_device_->photons_on(marked, removed);
+    } else {
+        const std::vector<std::uint32_t>& begin = on_device_->begin();
+        for (std::size_t slot = 0; slot < marked.size(); ++slot) {
+            if (marked[slot] != 0) removed += std::int64_t{begin[slot + 1]} - begin[slot];
+        }
+        if (removed == 0) return removed;
+        photons = on_device_->photons_on(marked);
     }
-    if (removed == 0) return removed;
-    const std::vector<std::uint64_t> photons = on_device_->photons_on(marked);
     for (std::size_t f = 0; f < photons.size(); ++f) {
         if (photons[f] != 0) frame_photons_.remove(f, photons[f]);
     }
@@ -372,7 +403,7 @@ std::int64_t PixelSeries::remove_from_device_frames(const std::vector<std::uint8
 }
 
 std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& marked) {
-    if (on_device_) return remove_from_device_frames(marked);
+    if (is_on_device()) return remove_from_device_frames(marked);
     std::int64_t removed = 0;
     TileEvents events;
     std::vector<std::uint32_t> row(dense_ ? frame_photons_.size() : 0);
@@ -405,6 +436,7 @@ std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& ma
 
 std::int64_t PixelSeries::n_lit_left_out(const FrameMap& frames,
                                          const std::vector<std::uint8_t>& marked) const {
+    if (frames_on_device_) return frames_on_device_->n_lit_left_out(frames, marked);
     std::atomic<std::int64_t> all{0};
     oneapi::tbb::parallel_for(std::size_t{0}, pieces_.size(), [&](std::size_t k) {
         const SeriesPiece& piece = pieces_[k];

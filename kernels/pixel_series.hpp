@@ -7,8 +7,8 @@
 // records (pixel in tile, frame in piece, count), whole frames as transposed rows of 1, 2 or 4
 // bytes. Memory: 4 bytes per event, or the sample size per sample, and 4 bytes per frame.
 //
-// Or a GPU decodes and sorts the events, and keeps them: device_events.hpp. Then nothing can be
-// gathered here.
+// Or a GPU has the photons: events that it decoded and sorted (device_events.hpp), or frames as
+// they lie in the file (device_frames.hpp). Then nothing can be gathered here.
 //
 // Deterministic: pieces are appended in file order, whatever the number of threads that made them.
 #pragma once
@@ -30,6 +30,7 @@ namespace xpcs {
 
 namespace gpu {
 class DeviceEvents;
+class DeviceFrames;
 }
 
 constexpr int tile_bits = 9;
@@ -157,12 +158,22 @@ class PixelSeries {
                 const SeriesRange& range,
                 std::shared_ptr<const gpu::DeviceEvents> events);
 
+    /// Dense, of all tiles: frames that lie on a GPU, finished.
+    PixelSeries(const Partition& partition,
+                const SeriesRange& range,
+                std::shared_ptr<const gpu::DeviceFrames> frames);
+
     /// Pieces come in file order; one caller at a time.
     void append(SeriesPiece&& piece);
 
     bool dense() const { return dense_; }
     /// Null unless the events lie on a GPU.
     const gpu::DeviceEvents* on_device() const { return on_device_.get(); }
+    /// Null unless the frames lie on a GPU.
+    const gpu::DeviceFrames* frames_on_device() const { return frames_on_device_.get(); }
+    bool is_on_device() const { return on_device_ != nullptr || frames_on_device_ != nullptr; }
+    /// CUDA number of that GPU. Throws std::logic_error if there is none.
+    int device() const;
     /// Frames never decrease from record to record, so a stable sort by pixel keeps time order.
     bool ordered() const { return ordered_; }
     const Partition& partition() const { return *partition_; }
@@ -234,7 +245,7 @@ class PixelSeries {
     std::int64_t n_records_on(std::int64_t tile, const std::vector<std::uint8_t>& marked) const;
 
     /// Dense: samples of one kept pixel, frames begin_frame ... begin_frame + n - 1; frames without
-    /// data are 0. `Sample` (8, 16 or 32 bits, unsigned) must hold largest_sample(). Thread-safe.
+    /// data are 0. Not of series on a GPU. `Sample` (8, 16 or 32 bits, unsigned) must hold largest_sample(). Thread-safe.
     template <class Sample>
     void gather_row(std::int64_t slot, std::int64_t n, Sample* out) const;
 
@@ -246,8 +257,10 @@ class PixelSeries {
     static constexpr std::size_t tiles_in_row = 15;  ///< of TileParts::begin
     void index(const SeriesPiece& piece);
     std::int64_t remove_from_device_frames(const std::vector<std::uint8_t>& marked);
+    void take_frame_photons(const FramePhotons& photons);
 
     std::shared_ptr<const gpu::DeviceEvents> on_device_;
+    std::shared_ptr<const gpu::DeviceFrames> frames_on_device_;
     std::vector<SeriesPiece> pieces_;
     std::vector<PieceRecords> records_;                               ///< of pieces with events
     std::vector<std::vector<std::array<std::uint32_t, 16>>> begins_;  ///< [row of tiles][piece]

@@ -225,7 +225,7 @@ __global__ void word_begins(const std::uint32_t* record_begin,
 
 Staging::Staging(std::size_t bytes, const PixelSeries& series, const Stream& stream)
     : bytes_(bytes) {
-    if (series.on_device() != nullptr) return;  // locking pages takes a third of a ms per MiB
+    if (series.is_on_device()) return;  // locking pages takes a third of a ms per MiB
     for (int i = 0; i < n_buffers; ++i) {
         buffers_.push_back(
             {PinnedArray<unsigned char>(bytes), DeviceArray<unsigned char>(bytes), Event()});
@@ -242,14 +242,14 @@ Staging::Buffer& Staging::acquire() {
 
 SeriesBuffers::SeriesBuffers(std::size_t n_slots,
                              std::size_t n_events,
-                             bool dense,
+                             Form form,
                              std::int64_t n_frames)
-    : begin_(n_slots + 1), record_begin_(n_slots + 1), static_bin_(n_slots), totals_(n_slots),
-      excluded_(n_slots) {
-    if (dense) {
+    : form_(form), begin_(n_slots + 1), record_begin_(n_slots + 1), static_bin_(n_slots),
+      totals_(n_slots), excluded_(n_slots) {
+    if (form == Form::rows) {
         rows_ = DeviceArray<std::uint32_t>(n_slots * static_cast<std::size_t>(n_frames));
-        return;
     }
+    if (form != Form::events) return;
     for (auto& keys : keys_)
         keys = DeviceArray<std::uint64_t>(n_events);
     for (auto& values : values_)
@@ -409,6 +409,23 @@ void SeriesBuffers::take_events(const DeviceEvents& events,
            sorted_.values);
 }
 
+namespace {
+
+FramesOfBatch
+frames_of(const DeviceFrames& frames, const Partition& partition, const Batch& batch) {
+    FramesOfBatch raw{frames.view()};
+    const auto first = static_cast<std::size_t>(batch.first_slot);
+    const auto last = static_cast<std::size_t>(batch.first_slot + batch.n_slots - 1);
+    raw.pixel += first;
+    raw.first_slot = static_cast<std::uint32_t>(first);
+    raw.first_column = partition.pixel[first] / 2 * 2;
+    raw.end_column = std::int64_t{partition.pixel[last]} + 1;
+    raw.largest_sample = frames.largest_sample();
+    return raw;
+}
+
+}  // namespace
+
 SeriesView SeriesBuffers::load(const PixelSeries& series,
                                const MultitauRequest& request,
                                const Batch& batch,
@@ -436,8 +453,16 @@ SeriesView SeriesBuffers::load(const PixelSeries& series,
     view.excluded = excluded_.data();
     view.static_bin = static_bin_.data();
     if (series.dense()) {
-        load_rows(series, request.frames, batch, staging, stream);
+        if (const DeviceFrames* frames = series.frames_on_device()) {
+            view.raw = frames_of(*frames, series.partition(), batch);
+        }
+        if (form_ == Form::frames) return view;
         view.rows = rows_.data();
+        if (series.frames_on_device() != nullptr) {
+            fill_rows(view.raw, view, stream);
+        } else {
+            load_rows(series, request.frames, batch, staging, stream);
+        }
         sum_rows(view, tallies, stream);
         return view;
     }

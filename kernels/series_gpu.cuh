@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/cuda_support.cuh"
+#include "kernels/device_frames.hpp"
 #include "kernels/gpu_batches.hpp"
 #include "kernels/gpu_sort.cuh"
 #include "kernels/multitau.hpp"
@@ -14,6 +15,15 @@
 #include <vector>
 
 namespace xpcs::gpu {
+
+/// Frames on the device, and the pixels of a batch among them.
+struct FramesOfBatch : FramesView {
+    // `pixel` is that of the batch's slots.
+    std::uint32_t first_slot = 0;
+    std::int64_t first_column = 0;  ///< even: pixels of the detector from the batch's first ...
+    std::int64_t end_column = 0;    ///< ... to its last
+    std::uint32_t largest_sample = 0;
+};
 
 /// The data of a batch as the correlation kernels see them. Slots count from the batch's first.
 struct SeriesView {
@@ -29,8 +39,9 @@ struct SeriesView {
     const std::uint32_t* record_begin = nullptr;  ///< [n_slots + 1] into keys
     FrameMap frames;
     std::int64_t begin_frame = 0;
-    // Dense: [n_slots][n_frames].
+    // Dense: rows [n_slots][n_frames], or frames as they lie in the file.
     const std::uint32_t* rows = nullptr;
+    FramesOfBatch raw;
     const std::uint64_t* totals = nullptr;      ///< [n_slots] photons in the analysis frames
     const std::uint8_t* excluded = nullptr;     ///< [n_slots] 1 = takes no part
     const std::uint32_t* static_bin = nullptr;  ///< [n_slots]
@@ -71,16 +82,20 @@ class Staging {
 /// Device memory of one batch in flight.
 class SeriesBuffers {
   public:
+    /// What the kernels get: sorted events, rows of frames, or frames that are on the device.
+    enum class Form { events, rows, frames };
+
     /// For batches of at most this size; `n_frames` of the analysis counts for rows only.
-    SeriesBuffers(std::size_t n_slots, std::size_t n_events, bool dense, std::int64_t n_frames);
+    SeriesBuffers(std::size_t n_slots, std::size_t n_events, Form form, std::int64_t n_frames);
 
     /// Bytes that the constructor takes, without the sort's work space.
     static std::size_t bytes_per_event() { return 24; }
-    static std::size_t bytes_per_slot(bool dense, std::int64_t n_frames) {
-        return 32 + (dense ? static_cast<std::size_t>(n_frames) * 4 : 0);
+    static std::size_t bytes_per_slot(Form form, std::int64_t n_frames) {
+        return 32 + (form == Form::rows ? static_cast<std::size_t>(n_frames) * 4 : 0);
     }
 
-    /// Queues everything from the upload to the sorted series.
+    /// Queues everything from the upload to the sorted series. Totals and tallies are for later
+    /// where the form is frames.
     SeriesView load(const PixelSeries& series,
                     const MultitauRequest& request,
                     const Batch& batch,
@@ -88,7 +103,7 @@ class SeriesBuffers {
                     Staging& staging,
                     const Stream& stream);
 
-    const std::uint64_t* totals() const { return totals_.data(); }
+    std::uint64_t* totals() const { return totals_.data(); }
 
   private:
     void load_events(const PixelSeries& series,
@@ -102,7 +117,10 @@ class SeriesBuffers {
                    const Batch& batch,
                    Staging& staging,
                    const Stream& stream);
+    void fill_rows(const FramesOfBatch& raw, const SeriesView& view, const Stream& stream);
     void sum_rows(const SeriesView& view, const SeriesTallies& tallies, const Stream& stream);
+
+    Form form_;
 
     DeviceArray<std::uint64_t> keys_[2];
     DeviceArray<std::uint32_t> values_[2];

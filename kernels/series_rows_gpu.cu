@@ -39,6 +39,43 @@ unpack_rows(SampleSpan span, FrameMap frames, std::int64_t n_frames, std::uint32
                value);
 }
 
+constexpr int square = 32;  ///< pixels, and frames, of a block of rows_of_frames
+constexpr int square_rows = static_cast<int>(block_size) / square;
+
+/// Frames that are on the device to rows, through squares in shared memory.
+template <class Sample>
+__global__ void rows_of_frames(const Sample* samples, SeriesView view, std::uint32_t* rows) {
+    __shared__ std::uint32_t tile[square][square + 1];
+    const std::size_t slot_squares = (view.n_slots + square - 1) / square;
+    const std::size_t first_slot = blockIdx.x % slot_squares * square;
+    const std::int64_t first_frame = blockIdx.x / slot_squares * square;
+    const int lane = static_cast<int>(threadIdx.x) % square;
+    const int line = static_cast<int>(threadIdx.x) / square;
+    const FrameMap& map = view.frames;
+    for (int f = line; f < square; f += square_rows) {
+        const std::size_t slot = first_slot + static_cast<std::size_t>(lane);
+        const std::int64_t t = first_frame + f;
+        std::uint32_t sum = 0;
+        for (std::int64_t k = 0; slot < view.n_slots && t < view.n_frames && k < map.average; ++k) {
+            const std::int64_t frame =
+                map.begin - view.begin_frame + (t * map.average + k) * map.stride;
+            if (frame >= 0 && frame < view.raw.n_frames) {
+                sum += samples[frame * view.raw.pitch + view.raw.pixel[slot]];
+            }
+        }
+        tile[f][lane] = sum;
+    }
+    __syncthreads();
+    for (int s = line; s < square; s += square_rows) {
+        const std::size_t slot = first_slot + static_cast<std::size_t>(s);
+        const std::int64_t t = first_frame + lane;
+        if (slot < view.n_slots && t < view.n_frames) {
+            rows[slot * static_cast<std::size_t>(view.n_frames) + static_cast<std::size_t>(t)] =
+                tile[lane][s];
+        }
+    }
+}
+
 /// A warp per pixel: its photons in all and by segment.
 __global__ void tally_rows(const std::uint32_t* rows,
                            std::uint32_t n_slots,
@@ -112,6 +149,31 @@ void SeriesBuffers::load_rows(const PixelSeries& series,
             buffer.done.record(stream);
             at += n;
         }
+    }
+}
+
+void SeriesBuffers::fill_rows(const FramesOfBatch& raw,
+                              const SeriesView& view,
+                              const Stream& stream) {
+    const std::size_t slot_squares = (std::size_t{view.n_slots} + square - 1) / square;
+    const auto frame_squares = static_cast<std::size_t>((view.n_frames + square - 1) / square);
+    const auto run = [&](auto sample) {
+        using Sample = decltype(sample);
+        launch(rows_of_frames<Sample>,
+               slot_squares * frame_squares,
+               block_size,
+               0,
+               stream,
+               static_cast<const Sample*>(raw.samples),
+               view,
+               rows_.data());
+    };
+    if (raw.sample_bytes == 1) {
+        run(std::uint8_t{});
+    } else if (raw.sample_bytes == 2) {
+        run(std::uint16_t{});
+    } else {
+        run(std::uint32_t{});
     }
 }
 

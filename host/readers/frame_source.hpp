@@ -39,6 +39,7 @@ struct SourceInfo {
     bool sparse = true;               ///< EventChunk, else DenseChunk
     int sample_bytes = 0;             ///< dense: 1, 2, 4
     std::uint64_t n_words = 0;        ///< 64-bit words that a GPU could decode; 0 = none
+    bool whole_frames = false;        ///< dense: a GPU could take the frames as they are
     std::int64_t sample_scale = 1;    ///< samples are counts times this (dark and flat correction)
     std::vector<std::uint8_t> gap;    ///< [rows * cols] 1 = no detector there; empty if no gaps
     std::vector<std::string> warnings;
@@ -126,6 +127,13 @@ class FrameSource {
     };
     virtual Undecoded undecoded(const RawBlock& block) const;
 
+    /// What no block exceeds: its bytes, and its frames. Of sources of whole_frames.
+    struct BlockRoom {
+        std::size_t bytes = 0;
+        std::int64_t frames = 0;
+    };
+    virtual BlockRoom block_room() const { return {}; }
+
     /// Fraction of the input bytes fetched so far, for progress.
     virtual double fraction_read() const = 0;
 
@@ -150,6 +158,7 @@ struct SourceOptions {
     double bin_time_s = 1e-6;     ///< Timepix4 streams
     std::string run_config_path;  ///< Timepix4 streams, "" = none
     std::int64_t block_bytes = 1 << 20;                 ///< bytes per RawBlock of a sparse file
+    std::int64_t frame_block_bytes = 16 << 20;          ///< HDF5: the same of frames, if they fit
     FollowOptions follow;                               ///< sparse files that still grow
     std::shared_ptr<const FrameCorrection> correction;  ///< dark and flat; null = none
 };

@@ -17,7 +17,6 @@ namespace xpcs {
 
 namespace {
 
-constexpr std::int64_t wanted_block_bytes = 16 << 20;
 constexpr std::int64_t largest_block_bytes = 256 << 20;
 
 hid_t sample_memory_type(int sample_bytes) {
@@ -42,13 +41,15 @@ enum class Access { unknown, library, file };
 class Hdf5Source final : public FrameSource {
   public:
     Hdf5Source(const std::string& path, const SourceOptions& options, SourceInfo info)
-        : info_(std::move(info)), segments_(find_segments(path, options, info_)) {
+        : info_(std::move(info)), segments_(find_segments(path, options, info_)),
+          wanted_block_bytes_(options.frame_block_bytes) {
         const FrameSegment& first = segments_.front();
         info_.format = "hdf5";
         info_.sparse = false;
         info_.rows = first.rows;
         info_.cols = first.cols;
         info_.sample_bytes = first.sample_bytes;
+        info_.whole_frames = true;
         info_.n_frames = segments_.back().end();
         info_.n_frames_hint = frames_in_name(path);
         frame_bytes_ = first.frame_bytes();
@@ -162,6 +163,29 @@ class Hdf5Source final : public FrameSource {
         counts.last_frame = std::max(counts.last_frame, block.frame_after);
     }
 
+    BlockRoom block_room() const override {
+        BlockRoom room;
+        for (std::size_t k = 0; k < segments_.size(); ++k) {
+            const FrameSegment& segment = segments_[k];
+            const std::int64_t frames = block_frames_[k];
+            room.frames = std::max(room.frames, frames);
+            std::size_t bytes = static_cast<std::size_t>(frames * frame_bytes_);
+            if (segment.pipeline) {
+                const auto parts = [](std::int64_t whole, hsize_t part) {
+                    return static_cast<std::size_t>(whole + static_cast<std::int64_t>(part) - 1) /
+                           static_cast<std::size_t>(part);
+                };
+                const std::size_t n_chunks = (parts(frames, segment.chunk[0]) + 1) *
+                                             parts(segment.rows, segment.chunk[1]) *
+                                             parts(segment.cols, segment.chunk[2]);
+                bytes = sizeof(std::uint64_t) +
+                        n_chunks * (sizeof(ChunkEntry) + largest_chunk(*segment.pipeline));
+            }
+            room.bytes = std::max(room.bytes, bytes);
+        }
+        return room;
+    }
+
     double fraction_read() const override {
         const std::int64_t all = end_ - first_;
         return all == 0 ? 1.0 : static_cast<double>(frames_read_.load()) / static_cast<double>(all);
@@ -180,7 +204,7 @@ class Hdf5Source final : public FrameSource {
                                      " frames are larger than 256 MiB; reading will be slow");
             return most;
         }
-        const std::int64_t wanted = std::max<std::int64_t>(1, wanted_block_bytes / frame_bytes_);
+        const std::int64_t wanted = std::max<std::int64_t>(1, wanted_block_bytes_ / frame_bytes_);
         return std::max<std::int64_t>(1, wanted / chunk_frames) * chunk_frames;
     }
 
@@ -270,6 +294,11 @@ class Hdf5Source final : public FrameSource {
             dataset_, sample_memory_type(info_.sample_bytes), offset, count, bytes.data());
     }
 
+    /// An incompressible chunk grows a little; far more than its content is damage.
+    static std::size_t largest_chunk(const ChunkPipeline& pipeline) {
+        return 2 * pipeline.chunk_bytes + 4096;
+    }
+
     /// Where a chunk lies; false and 0 bytes for one that was never written.
     bool find_chunk(const FrameSegment& segment,
                     std::int64_t frame,
@@ -279,8 +308,7 @@ class Hdf5Source final : public FrameSource {
         const auto held = h5::lock();
         const auto found = places_->find(chunk_offset(segment, frame, row, col));
         if (!found) throw Error(ExitCode::data, place(segment, frame) + ": " + h5::take_error());
-        // An incompressible chunk grows a little; far more than its content is damage.
-        if (found->bytes > 2 * segment.pipeline->chunk_bytes + 4096) {
+        if (found->bytes > largest_chunk(*segment.pipeline)) {
             throw Error(ExitCode::data,
                         place(segment, frame) + ": chunk of " + std::to_string(found->bytes) +
                             " bytes for " + std::to_string(segment.pipeline->chunk_bytes) +
@@ -448,6 +476,7 @@ class Hdf5Source final : public FrameSource {
 
     SourceInfo info_;
     std::vector<FrameSegment> segments_;
+    std::int64_t wanted_block_bytes_;
     std::vector<std::int64_t> block_frames_;    ///< of each segment
     std::vector<Access> access_;                ///< of each segment, once it has been opened
     std::vector<std::uint64_t> contiguous_at_;  ///< of each segment: of frame 0 in the file

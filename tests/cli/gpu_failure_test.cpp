@@ -64,6 +64,28 @@ void expect_same(const RunResult& a, const RunResult& b) {
     expect_same(a.errors->shot_noise, b.errors->shot_noise, "shot_noise");
 }
 
+/// Frames are read again as rows of the host where they did not get onto the GPU.
+TEST_F(GpuFailure, TheCpuGoesOnWithTheSameFrames) {
+    std::vector<std::uint16_t> samples(60 * SmallRun::rows * SmallRun::cols);
+    for (std::size_t i = 0; i < samples.size(); ++i)
+        samples[i] = static_cast<std::uint16_t>(i % 7 * (i % 3));
+    small.write_dense(samples, 60);
+    for (const char* decode : {"auto", "cpu", "gpu"}) {
+        for (const bool weights : {false, true}) {
+            RunConfig c = config();
+            c.normalize_frame = weights;
+            c.decode = decode;
+            SCOPED_TRACE(decode);
+            const RunResult expected = run(c, "cpu");
+            const RunResult got = run(c, "auto");
+            EXPECT_EQ(got.engine, "dense");
+            EXPECT_THAT(got.device, ::testing::HasSubstr("the GPU failed"));
+            expect_same(got, expected);
+            EXPECT_THROW(run(c, "gpu:" + std::to_string(no_gpu)), DeviceError);
+        }
+    }
+}
+
 TEST_F(GpuFailure, TheCpuGoesOnWithTheSameResult) {
     for (const bool errors : {false, true}) {
         for (const bool hot : {false, true}) {
@@ -125,6 +147,26 @@ TEST_F(GpuFailure, WhatPassesThroughAGpuTakesNoMemoryOfTheHost) {
     run_multitau(setup, nullptr);
     EXPECT_GT(setup.ranges, 1);
     expect_same(setup.result, expected);
+}
+
+TEST_F(GpuFailure, FramesThatPassThroughAGpuTakeNoMemoryOfTheHost) {
+    constexpr std::int64_t n = 40'000;
+    small.write_dense(std::vector<std::uint16_t>(n * SmallRun::rows * SmallRun::cols, 2), n);
+    RunConfig c = config();
+    c.normalize_frame = false;
+    c.memory_gib = 0.5;
+    const auto plan = [&](const char* decode) {
+        c.decode = decode;
+        RunSetup setup = prepare_run(c, small.raw);
+        setup.device.emplace("auto", 2, one_gpu, [](int) {});
+        setup.read.dense_rows = false;
+        setup.ranges = 1;
+        plan_memory(c, setup);
+        EXPECT_TRUE(setup.read.dense_rows);
+        return setup.plan.host_memory_bytes;
+    };
+    constexpr std::uint64_t rows_bytes = n * SmallRun::rows * SmallRun::cols;  // of a byte each
+    EXPECT_GE(plan("cpu"), plan("auto") + rows_bytes / 2);
 }
 
 }  // namespace

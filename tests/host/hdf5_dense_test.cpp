@@ -39,9 +39,12 @@ std::vector<std::byte> read_frames(FrameSource& source, std::int64_t first = 0) 
     RawBlock block;
     Chunk chunk;
     DecodeCounts counts;
+    const FrameSource::BlockRoom room = source.block_room();
     while (source.next(block)) {
         source.decode(block, chunk, counts);
         const auto& frames = std::get<DenseChunk>(chunk);
+        EXPECT_LE(block.bytes.size(), room.bytes);  // memory of blocks must never move
+        EXPECT_LE(frames.n_frames, room.frames);
         EXPECT_EQ(frames.first_frame, first);
         EXPECT_EQ(frames.n_pixels, source.info().rows * source.info().cols);
         EXPECT_EQ(frames.sample_bytes, source.info().sample_bytes);

@@ -36,9 +36,12 @@ Samples all_of(FrameSource& source) {
     RawBlock block;
     Chunk chunk;
     DecodeCounts counts;
+    const FrameSource::BlockRoom room = source.block_room();
     while (source.next(block)) {
         source.decode(block, chunk, counts);
         const auto& frames = std::get<DenseChunk>(chunk);
+        EXPECT_LE(block.bytes.size(), room.bytes);  // memory of blocks must never move
+        EXPECT_LE(frames.n_frames, room.frames);
         EXPECT_EQ(frames.first_frame * static_cast<std::int64_t>(frame_size),
                   static_cast<std::int64_t>(out.size()));
         const std::size_t at = out.size();

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Correlation on the first GPU, timed by CUDA events, beside what the device can do: copies on the
 // device and from pinned host memory. Built with CUDA only; says so and stops where no GPU is.
+#include "kernels/device_events.hpp"
+#include "kernels/device_frames.hpp"
+
 #include <cuda_runtime.h>
 
 #include <benchmark/benchmark.h>
+
+#include <memory>
 
 #include "bench_data.hpp"
 
@@ -131,5 +136,47 @@ void gpu_multitau_dense(benchmark::State& state) {
 }
 BENCHMARK(gpu_multitau_dense<std::uint8_t>)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(gpu_multitau_dense<std::uint16_t>)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+/// Frames that are on the device already, as they lie in a file. The argument is the number of
+/// frames; with weights where the second one is not 0.
+template <class Sample>
+void gpu_multitau_frames(benchmark::State& state) {
+    if (!has_gpu(state)) return;
+    const Partition partition = bench::module_partition(512);
+    const std::int64_t n_frames = state.range(0);
+    const std::int64_t n_pixels = partition.rows * partition.cols;
+    const auto frames = std::make_shared<gpu::DeviceFrames>(
+        partition, SeriesRange{}, static_cast<int>(sizeof(Sample)), n_frames, 0);
+    DenseChunk chunk = bench::random_frames<Sample>(n_pixels, 0, 50, 1.5, 4);
+    for (std::int64_t first = 0; first < n_frames; first += chunk.n_frames) {
+        gpu::Upload upload;
+        chunk.first_frame = first;
+        frames->add(chunk, upload);
+    }
+    frames->finish();
+    const PixelSeries series(partition, {}, frames);
+    MultitauRequest request = bench::request_for(n_frames, 0);
+    FrameWeights weights;
+    weights.weight.assign(static_cast<std::size_t>(n_frames), 0.75);
+    if (state.range(1) != 0) request.weights = &weights;
+    Stopwatch watch;
+    for (auto _ : state) {
+        watch.start();
+        const MultitauSums sums = gpu::multitau(series, request);
+        state.SetIterationTime(watch.stop_s());
+        benchmark::DoNotOptimize(sums.whole.G2.data());
+    }
+    const std::int64_t samples = n_frames * partition.n_kept() * state.iterations();
+    state.SetItemsProcessed(samples);
+    state.SetBytesProcessed(static_cast<std::int64_t>(sizeof(Sample)) * samples);
+}
+BENCHMARK(gpu_multitau_frames<std::uint8_t>)
+    ->ArgsProduct({{1000, 20000}, {0, 1}})
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(gpu_multitau_frames<std::uint16_t>)
+    ->ArgsProduct({{1000, 20000}, {0, 1}})
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -150,11 +150,13 @@ std::vector<BenchmarkSet> full_suite() {
             two_time(sparse(100'000, 0.0005), BenchmarkAnalysis::twotime_multitau)};
 }
 
-/// With a file that a GPU has something to do with: 1e9 events, 8 GB.
+/// With files that a GPU has something to do with: 1e9 events or 10 000 frames, 8 and 5 GB.
 std::vector<BenchmarkSet> gpu_suite() {
     std::vector<BenchmarkSet> sets = full_suite();
     sets.push_back(sparse(100'000, 0.02));
     sets.push_back(normalised(sparse(100'000, 0.02)));
+    sets.push_back(frames(10'000, 2));
+    sets.push_back(normalised(frames(10'000, 2)));
     return sets;
 }
 

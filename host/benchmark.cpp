@@ -108,6 +108,14 @@ BenchmarkSet frames(std::int64_t n_frames, int sample_bytes, bool bitshuffle = f
     return set;
 }
 
+/// Many frames of few pixels: what is done once a frame shows.
+BenchmarkSet small_frames(std::int64_t n_frames) {
+    BenchmarkSet set = frames(n_frames, 2);
+    set.name = fmt::format("dense u16 64 x 64 x {}", n_frames);
+    set.rows = set.cols = 64;
+    return set;
+}
+
 /// Sizes of the quick suite are chosen for a minute on two cores, all included.
 std::vector<BenchmarkSet> quick_suite() {
     return {sparse(20'000, 0.0005),
@@ -145,6 +153,8 @@ std::vector<BenchmarkSet> full_suite() {
             frames(1'000, 1),
             frames(1'000, 2),
             frames(1'000, 2, true),
+            small_frames(10'000),
+            small_frames(100'000),
             two_time(sparse(2'000, 0.01)),
             two_time(sparse(10'000, 0.002)),
             two_time(sparse(100'000, 0.0005), BenchmarkAnalysis::twotime_multitau)};
@@ -336,6 +346,7 @@ void Bench::judge_growth() {
     compare("190 hot pixels, occupancy 0.01", sparse(20'000, 0.01), sparse(20'000, 0.01, 190), 1.1);
     compare("x10 events", sparse(20'000, 0.002), sparse(20'000, 0.02), 10);
     compare("x10 frames, same events", sparse(20'000, 0.002), sparse(200'000, 0.0002), 1.5);
+    compare("x10 dense frames", small_frames(10'000), small_frames(100'000), 10);
     for (const BenchmarkRun& run : report_.runs) {
         if (run.threads == threads_ || run.threads * 2 > threads_) continue;
         const BenchmarkRun* twice = find(run.set.name, run.threads * 2);

@@ -43,9 +43,9 @@ struct RunSetup {
     std::uint64_t budget_bytes = 0;  ///< of the whole run
     Plan plan;
 
-    /// Empty if the words of the file may go undecoded, or its frames as they are, to the GPU of the
-    /// run, as far as that is known before the file is read; else why they do not. Waits until the
-    /// device is chosen.
+    /// Empty if the words of the file may go undecoded, or its frames as they are, to the GPU of
+    /// the run, as far as that is known before the file is read; else why they do not. Waits until
+    /// the device is chosen.
     std::string why_the_cpu_decodes();
 
     /// One line: raw file, frames, pixels, bins, engine, device.

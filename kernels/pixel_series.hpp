@@ -31,7 +31,7 @@ namespace xpcs {
 namespace gpu {
 class DeviceEvents;
 class DeviceFrames;
-}
+}  // namespace gpu
 
 constexpr int tile_bits = 9;
 constexpr std::int64_t tile_pixels = std::int64_t{1} << tile_bits;
@@ -245,7 +245,8 @@ class PixelSeries {
     std::int64_t n_records_on(std::int64_t tile, const std::vector<std::uint8_t>& marked) const;
 
     /// Dense: samples of one kept pixel, frames begin_frame ... begin_frame + n - 1; frames without
-    /// data are 0. Not of series on a GPU. `Sample` (8, 16 or 32 bits, unsigned) must hold largest_sample(). Thread-safe.
+    /// data are 0. Not of series on a GPU. `Sample` (8, 16 or 32 bits, unsigned) must hold
+    /// largest_sample(). Thread-safe.
     template <class Sample>
     void gather_row(std::int64_t slot, std::int64_t n, Sample* out) const;
 

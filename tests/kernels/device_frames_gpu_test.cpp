@@ -23,17 +23,17 @@ namespace {
 
 /// A detector of some 2 000 pixels whose rows are no multiple of anything; some are masked, alone
 /// and in stretches, 12 static bins in 4 dynamic ones.
-constexpr std::int64_t rows = 37, cols = 59;
-constexpr std::int64_t n_pixels = rows * cols;
+constexpr std::int64_t frame_rows = 37, frame_cols = 59;
+constexpr std::int64_t frame_pixels = frame_rows * frame_cols;
 
-Partition patchy_partition() {
+Partition patchy_frames() {
     std::vector<std::uint32_t> s, d;
-    for (std::uint32_t p = 0; p < n_pixels; ++p) {
-        const bool masked = p % 7 == 3 || p == 0 || (p > 600 && p < 700) || p + 5 > n_pixels;
+    for (std::uint32_t p = 0; p < frame_pixels; ++p) {
+        const bool masked = p % 7 == 3 || p == 0 || (p > 600 && p < 700) || p + 5 > frame_pixels;
         s.push_back(masked ? 0 : 1 + p / 5 % 12);
         d.push_back(masked ? 0 : 1 + p / 5 % 12 / 3);
     }
-    return make_partition(rows, cols, s, d, 12, 4);
+    return make_partition(frame_rows, frame_cols, s, d, 12, 4);
 }
 
 /// What is in the frames: the mean, large counts in some places, samples without data.
@@ -46,7 +46,7 @@ struct Content {
 
 template <class Sample>
 std::vector<DenseChunk>
-random_chunks(std::int64_t n_frames, const Content& content, std::uint64_t seed) {
+random_frames(std::int64_t n_frames, const Content& content, std::uint64_t seed) {
     std::mt19937_64 random(seed);
     std::poisson_distribution<std::uint32_t> counts(content.mean);
     std::vector<DenseChunk> chunks;
@@ -55,14 +55,14 @@ random_chunks(std::int64_t n_frames, const Content& content, std::uint64_t seed)
         chunk.first_frame = content.first_frame + t;
         chunk.n_frames =
             std::min<std::int64_t>(n_frames - t, 1 + static_cast<std::int64_t>(random() % 40));
-        chunk.n_pixels = n_pixels;
+        chunk.n_pixels = frame_pixels;
         chunk.sample_bytes = sizeof(Sample);
-        chunk.allocate(static_cast<std::size_t>(chunk.n_frames * n_pixels) * sizeof(Sample));
+        chunk.allocate(static_cast<std::size_t>(chunk.n_frames * frame_pixels) * sizeof(Sample));
         auto* out = reinterpret_cast<Sample*>(chunk.store.data());
-        for (std::int64_t i = 0; i < chunk.n_frames * n_pixels; ++i) {
-            const std::int64_t pixel = i % n_pixels;
+        for (std::int64_t i = 0; i < chunk.n_frames * frame_pixels; ++i) {
+            const std::int64_t pixel = i % frame_pixels;
             std::uint32_t value = counts(random);
-            if (content.large > 0 && (pixel % 50 == 7 || pixel > n_pixels - 100)) {
+            if (content.large > 0 && (pixel % 50 == 7 || pixel > frame_pixels - 100)) {
                 value = static_cast<std::uint32_t>(random() % (std::uint64_t{content.large} + 1));
             }
             if (content.no_data && (pixel % 211 == 9 || random() % 5000 == 0)) {
@@ -158,7 +158,7 @@ class DeviceFramesGpu : public GpuTest {
         }
         return weights;
     }
-    Partition partition = patchy_partition();
+    Partition partition = patchy_frames();
 };
 
 TEST_F(DeviceFramesGpu, TakeWhatTheHostTakes) {
@@ -174,16 +174,16 @@ TEST_F(DeviceFramesGpu, TakeWhatTheHostTakes) {
             range.end_frame = 63;
             expect_same_series(on_gpu(chunks, range), on_host(chunks, range));
         };
-        same(random_chunks<std::uint8_t>(n, content, 1));
+        same(random_frames<std::uint8_t>(n, content, 1));
         content.large = 65534;
-        same(random_chunks<std::uint16_t>(n, content, 2));
+        same(random_frames<std::uint16_t>(n, content, 2));
         content.large = 1'000'000;
-        same(random_chunks<std::uint32_t>(n, content, 3));
+        same(random_frames<std::uint32_t>(n, content, 3));
     }
 }
 
 TEST_F(DeviceFramesGpu, FramesThatNeverCameCountNothing) {
-    std::vector<DenseChunk> chunks = random_chunks<std::uint16_t>(120, {}, 4);
+    std::vector<DenseChunk> chunks = random_frames<std::uint16_t>(120, {}, 4);
     ASSERT_GE(chunks.size(), 4U);
     chunks.erase(chunks.begin() + 1, chunks.begin() + 3);
     expect_same_series(on_gpu(chunks), on_host(chunks));
@@ -194,7 +194,7 @@ TEST_F(DeviceFramesGpu, SumsOfEveryLengthAreThoseOfRows) {
     std::vector<std::int64_t> lengths = {2, 5, 9, 16, 31, 33, 64, 100, 257};
     if (!small_sizes()) lengths.insert(lengths.end(), {320, 1000, 1025, 5003});
     for (const std::int64_t n : lengths) {
-        const auto chunks = random_chunks<std::uint16_t>(n, {}, static_cast<std::uint64_t>(n));
+        const auto chunks = random_frames<std::uint16_t>(n, {}, static_cast<std::uint64_t>(n));
         expect_same_sums(on_gpu(chunks), on_host(chunks), request_of(n), std::to_string(n));
         MultitauRequest weighted = request_of(n);
         const FrameWeights weights = weights_of(n, 0);
@@ -214,13 +214,13 @@ TEST_F(DeviceFramesGpu, SumsOfEveryWidthAndSizeAreThoseOfRows) {
         expect_same_sums(on_gpu(chunks), on_host(chunks), weighted, what + ", weights");
     };
     for (const std::uint32_t large : {31U, 32U, 254U})
-        same(random_chunks<std::uint8_t>(n, {1.5, large, true}, large),
+        same(random_frames<std::uint8_t>(n, {1.5, large, true}, large),
              "bytes, " + std::to_string(large));
     for (const std::uint32_t large : {31U, 32U, 65534U})
-        same(random_chunks<std::uint16_t>(n, {2.5, large, true}, large),
+        same(random_frames<std::uint16_t>(n, {2.5, large, true}, large),
              "16 bits, " + std::to_string(large));
     for (const std::uint32_t large : {31U, 4'000'000U})
-        same(random_chunks<std::uint32_t>(n, {0.2, large, true}, large),
+        same(random_frames<std::uint32_t>(n, {0.2, large, true}, large),
              "32 bits, " + std::to_string(large));
 }
 
@@ -228,7 +228,7 @@ TEST_F(DeviceFramesGpu, SelectionsAreThoseOfRows) {
     const std::int64_t n = small_sizes() ? 200 : 900;
     Content content;
     content.large = 100;
-    const auto chunks = random_chunks<std::uint16_t>(n, content, 6);
+    const auto chunks = random_frames<std::uint16_t>(n, content, 6);
     SeriesRange range;
     range.begin_frame = 13;
     range.end_frame = n - 4;
@@ -255,7 +255,7 @@ TEST_F(DeviceFramesGpu, SlicesAndExcludedPixelsAreThoseOfRows) {
     const std::int64_t n = small_sizes() ? 150 : 500;
     Content content;
     content.large = 60;
-    const auto chunks = random_chunks<std::uint8_t>(n, content, 7);
+    const auto chunks = random_frames<std::uint8_t>(n, content, 7);
     const PixelSeries gpu = on_gpu(chunks), cpu = on_host(chunks);
     MultitauRequest request = request_of(n);
     request.n_partial = 3;
@@ -276,14 +276,14 @@ TEST_F(DeviceFramesGpu, SlicesAndExcludedPixelsAreThoseOfRows) {
 TEST_F(DeviceFramesGpu, WindowsWithoutPhotonsAreExactlyZero) {
     // Light in the middle frames only, of some pixels; weights leave no rest before and after.
     const std::int64_t n = 333;
-    auto chunks = random_chunks<std::uint16_t>(n, {0.0}, 8);
+    auto chunks = random_frames<std::uint16_t>(n, {0.0}, 8);
     for (DenseChunk& chunk : chunks) {
         auto* samples = reinterpret_cast<std::uint16_t*>(chunk.store.data());
         for (std::int64_t f = 0; f < chunk.n_frames; ++f) {
             const std::int64_t t = chunk.first_frame + f;
-            for (std::int64_t p = 0; p < n_pixels; ++p) {
+            for (std::int64_t p = 0; p < frame_pixels; ++p) {
                 const bool lit = p % 3 == 0 ? t < 9 : p % 3 == 1 ? t > n - 7 : t == 150 + p % 16;
-                if (lit) samples[f * n_pixels + p] = static_cast<std::uint16_t>(1 + p % 5);
+                if (lit) samples[f * frame_pixels + p] = static_cast<std::uint16_t>(1 + p % 5);
             }
         }
     }
@@ -296,7 +296,7 @@ TEST_F(DeviceFramesGpu, WindowsWithoutPhotonsAreExactlyZero) {
 
 TEST_F(DeviceFramesGpu, SmallMemoryTakesMoreBatches) {
     const std::int64_t n = 200;
-    const auto chunks = random_chunks<std::uint16_t>(n, {}, 9);
+    const auto chunks = random_frames<std::uint16_t>(n, {}, 9);
     const PixelSeries gpu = on_gpu(chunks), cpu = on_host(chunks);
     MultitauRequest request = request_of(n);
     for (const std::uint64_t bytes : {4'000'000, 5'000'000}) {
@@ -307,7 +307,7 @@ TEST_F(DeviceFramesGpu, SmallMemoryTakesMoreBatches) {
 
 TEST_F(DeviceFramesGpu, MemoryIsUsedAgainAfterTheCopy) {
     const std::int64_t n = 60;
-    const auto chunks = random_chunks<std::uint16_t>(n, {}, 10);
+    const auto chunks = random_frames<std::uint16_t>(n, {}, 10);
     auto frames = std::make_shared<gpu::DeviceFrames>(partition, SeriesRange{}, 2, n, 0);
     gpu::Upload upload;
     DenseChunk one;
@@ -331,7 +331,7 @@ TEST_F(DeviceFramesGpu, MemoryIsUsedAgainAfterTheCopy) {
 
 TEST_F(DeviceFramesGpu, NothingKeptIsAnEmptySeries) {
     partition.drop_pixels();
-    const auto chunks = random_chunks<std::uint16_t>(40, {}, 11);
+    const auto chunks = random_frames<std::uint16_t>(40, {}, 11);
     const PixelSeries series = on_gpu(chunks);
     EXPECT_EQ(series.counts().events, 0);
     EXPECT_EQ(series.frame_photons().size(), 0U);
@@ -339,7 +339,7 @@ TEST_F(DeviceFramesGpu, NothingKeptIsAnEmptySeries) {
 }
 
 TEST_F(DeviceFramesGpu, MisuseIsAnError) {
-    const auto chunks = random_chunks<std::uint16_t>(50, {}, 12);
+    const auto chunks = random_frames<std::uint16_t>(50, {}, 12);
     EXPECT_THROW(gpu::DeviceFrames(partition, {}, 3, 10, 0), std::invalid_argument);
     gpu::DeviceFrames narrow(partition, {}, 1, 50, 0);
     gpu::Upload upload;

@@ -231,7 +231,7 @@ __global__ void __launch_bounds__(tile_threads)
     std::int32_t sums[2][4][4] = {};
     double all[2][4][4] = {};
     Cursor at, ahead;
-    fetch(job, ahead, row0, col0, buffer[0]);
+    if (job.n_products > 0) fetch(job, ahead, row0, col0, buffer[0]);
     __pipeline_commit();
     for (int which = 0; at.product < job.n_products; which = 1 - which) {
         ahead.advance(job);
@@ -383,15 +383,14 @@ void TwotimeMaps::Memory::compute(StripJob job, Strip& strip, std::int64_t segme
     clear(job.squares, n, stream);
     const auto tiles_per_row = static_cast<std::uint32_t>((job.n_frames + tile - 1) / tile);
     const std::int64_t n_tile_rows = (strip.n_rows * job.side + tile - 1) / tile;
-    if (job.n_products > 0) {
-        launch(correlate_tiles,
-               size_of(n_tile_rows) * tiles_per_row,
-               tile_threads,
-               0,
-               stream,
-               job,
-               tiles_per_row);
-    }
+    // Without products as well: there is no C then, which is NaN and not 0.
+    launch(correlate_tiles,
+           size_of(n_tile_rows) * tiles_per_row,
+           tile_threads,
+           0,
+           stream,
+           job,
+           tiles_per_row);
     launch(sum_diagonals,
            blocks_for(size_of(strip.n_rows * job.n_frames), block_size),
            block_size,

@@ -206,12 +206,17 @@ TEST_F(TwotimeGpu, ExcludedPixelsAndABinWithoutPhotons) {
     request.frames.n_frames = run.n_frames;
     request.excluded = &excluded;
     gpu::TwotimeMaps maps(0);
-    for (const std::uint32_t bin : {0U, 1U}) {
+    const auto same = [&](std::uint32_t bin, const std::string& what) {
         expect_equal(
             make_map(request, [&](const auto& r) { return cpu::twotime(series, bin, r); }),
             make_map(request, [&](const auto& r) { return maps.correlate(series, bin, r); }),
-            "bin " + std::to_string(bin));
-    }
+            what + " " + std::to_string(bin));
+    };
+    same(0, "bin");
+    same(1, "bin");
+    // No pixel is left: nothing to multiply, and no C.
+    excluded.assign(12, 1);
+    same(0, "excluded bin");
 }
 
 TEST_F(TwotimeGpu, AStopFromACallbackLeavesTheObjectUsable) {

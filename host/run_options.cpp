@@ -303,7 +303,7 @@ void add_device(Rows& rows) {
             .one_of({"auto", "cpu", "gpu"})
             .says("What takes the words of a Rigaku file apart, or the frames of an HDF5 file as "
                   "they are; auto and gpu: the GPU of the run, and where that cannot, the CPU (gpu "
-                  "says why). The result is the same."),
+                  "says why). The result is the same; of frames with weights, to rounding."),
         &C::decode));
 }
 

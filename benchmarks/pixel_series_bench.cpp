@@ -45,19 +45,19 @@ void gather_tile(benchmark::State& state) {
 BENCHMARK(gather_tile)->Arg(500)->Arg(2000)->Arg(10000)->Arg(50000);
 
 template <class Sample>
-void transpose_frames(benchmark::State& state) {
+void frames_to_lines(benchmark::State& state) {
     const Partition partition = bench::module_partition(256);
     const DenseChunk chunk = bench::random_frames<Sample>(262144, 0, 64, 1.5, 3);
     PieceScratch scratch;
     for (auto _ : state) {
         SeriesPiece piece = make_piece(chunk, partition, {}, false, scratch);
-        benchmark::DoNotOptimize(piece.rows.data());
+        benchmark::DoNotOptimize(piece.lines.data());
     }
     const std::int64_t samples = 262144 * 64 * state.iterations();
     state.SetItemsProcessed(samples);
     state.SetBytesProcessed(2 * static_cast<std::int64_t>(sizeof(Sample)) * samples);
 }
-BENCHMARK(transpose_frames<std::uint8_t>);
-BENCHMARK(transpose_frames<std::uint16_t>);
+BENCHMARK(frames_to_lines<std::uint8_t>);
+BENCHMARK(frames_to_lines<std::uint16_t>);
 
 }  // namespace

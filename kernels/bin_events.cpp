@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/bin_events.hpp"
 
+#include "kernels/row_reader.hpp"
+
 #include <oneapi/tbb/enumerable_thread_specific.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -24,7 +27,7 @@ struct Part {
 
 struct Scratch {
     TileEvents events;
-    RawVector<std::uint32_t> row;
+    std::optional<RowReader> rows;
 };
 
 /// Appends an event, or adds to the last one of the same pixel and frame.
@@ -49,13 +52,13 @@ void gather_part(const PixelSeries& series,
     for (std::size_t p = part.first; p < part.end; ++p) {
         const std::size_t before = part.frame.size();
         if (series.dense()) {
-            scratch.row.resize(series.frame_photons().size());
-            series.gather_row(
-                slots[p], static_cast<std::int64_t>(scratch.row.size()), scratch.row.data());
-            for (std::size_t f = 0; f < scratch.row.size(); ++f) {
-                if (scratch.row[f] == 0) continue;
-                const std::int64_t t = frames(base + static_cast<std::int64_t>(f));
-                if (t != FrameMap::left_out) put(part, before, t, scratch.row[f]);
+            const auto n_frames = static_cast<std::int64_t>(series.frame_photons().size());
+            if (!scratch.rows) scratch.rows.emplace(series, n_frames);
+            const std::uint32_t* row = scratch.rows->row(slots[p]);
+            for (std::int64_t f = 0; f < n_frames; ++f) {
+                if (row[f] == 0) continue;
+                const std::int64_t t = frames(base + f);
+                if (t != FrameMap::left_out) put(part, before, t, row[f]);
             }
         } else {
             const auto local = static_cast<std::size_t>(slots[p] - first_slot);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whole frames into tiles: as events where few samples are lit, else as transposed rows.
+// Whole frames into tiles: as events where few samples are lit, else as lines.
 #include "kernels/pixel_series.hpp"
 #include "kernels/series_tiles.hpp"
 
@@ -8,9 +8,6 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
-
-// The transposition keeps vectors in arrays, which scalable vectors forbid.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 
 // The order of what follows matters: this file is read once per instruction set.
 // clang-format off
@@ -25,19 +22,15 @@ namespace xpcs::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::int64_t block = 64;  ///< frames, or pixels of a line, taken at a time
-/// Transposition goes by 64 frames of a tile: long enough pieces of each frame for the hardware to
-/// read ahead. The pitch keeps the frames of a column in different cache sets.
-constexpr std::int64_t pitch = tile_pixels + block;
-
 /// The samples of `n` kept pixels of one frame: where they stand, or gathered, with zeros behind.
 template <class Sample>
 HWY_INLINE const Sample*
 line_of(const Sample* frame, const std::uint32_t* pixel, std::int64_t n, Sample* gathered) {
-    if (n == block && pixel[block - 1] - pixel[0] == block - 1) return frame + pixel[0];
+    if (n == line_pixels && pixel[line_pixels - 1] - pixel[0] == line_pixels - 1)
+        return frame + pixel[0];
     for (std::int64_t s = 0; s < n; ++s)
         gathered[s] = frame[pixel[s]];
-    std::fill(gathered + n, gathered + block, Sample{0});
+    std::fill(gathered + n, gathered + line_pixels, Sample{0});
     return gathered;
 }
 
@@ -58,143 +51,94 @@ HWY_INLINE void store_narrow(D d, hn::Vec<D> value, Out* out) {
     }
 }
 
-/// What a line had besides samples that fit.
-struct LineState {
-    bool no_data = false;    ///< there were samples without data
-    bool too_large = false;  ///< there were samples that do not fit
-};
-
-/// The samples as Out, those without data as 0.
-template <class Sample, class Out>
-HWY_INLINE LineState clean_line(const Sample* in, Out* out) {
-    const hn::ScalableTag<Sample> d;
-    const auto no_data = hn::Set(d, std::numeric_limits<Sample>::max());
-    auto any_bad = hn::Zero(d), any = any_bad;
-    for (std::int64_t s = 0; s < block; s += static_cast<std::int64_t>(hn::Lanes(d))) {
-        const auto value = hn::LoadU(d, in + s);
-        const auto bad = hn::VecFromMask(d, hn::Eq(value, no_data));
-        const auto good = hn::AndNot(bad, value);
-        any_bad = hn::Or(any_bad, bad);
-        any = hn::Or(any, good);
-        store_narrow(d, good, out + s);
-    }
-    LineState state;
-    state.no_data = !hn::AllTrue(d, hn::Eq(any_bad, hn::Zero(d)));
-    if constexpr (sizeof(Out) < sizeof(Sample)) {
-        const auto high = hn::Set(d, static_cast<Sample>(~Sample{std::numeric_limits<Out>::max()}));
-        state.too_large = !hn::AllTrue(d, hn::Eq(hn::And(any, high), hn::Zero(d)));
-    }
-    return state;
-}
-
 struct LineSums {
     std::uint64_t photons = 0;
     std::int64_t lit = 0;
 };
 
-/// Adds up lines of one frame; lanes are only summed up at the end.
-template <class Out>
-class LineCounter {
-  public:
-    HWY_INLINE void add(const Out* line) {
-        for (std::int64_t s = 0; s < block; ++s) {
-            sums_.photons += line[s];
-            sums_.lit += line[s] != 0;
-        }
-    }
-    HWY_INLINE LineSums sums() const { return sums_; }
+/// What the lines of a tile hold in one frame. A tile has so few pixels that photons that fit Out
+/// add up in lanes of Sample, others in lanes of twice its width.
+template <class Sample, class Out>
+class LineTally {
+    static constexpr hn::ScalableTag<Sample> d{};
+    static constexpr bool narrows = sizeof(Out) < sizeof(Sample);
+    static constexpr int lane_bytes = narrows               ? sizeof(Sample)
+                                      : sizeof(Sample) == 1 ? 8
+                                                            : 2 * sizeof(Sample);
+    static constexpr hn::Repartition<hwy::UnsignedFromSize<lane_bytes>, decltype(d)> d_sum{};
+    using V = hn::Vec<decltype(d)>;
+    using Sum = hn::Vec<decltype(d_sum)>;
 
-  private:
-    LineSums sums_;
-};
-template <>
-class LineCounter<std::uint8_t> {
   public:
-    HWY_INLINE LineCounter() : photons_(hn::Zero(d64)), lit_(hn::Zero(d64)) {}
-    HWY_INLINE void add(const std::uint8_t* line) {
-        for (std::int64_t s = 0; s < block; s += static_cast<std::int64_t>(hn::Lanes(d))) {
-            const auto value = hn::LoadU(d, line + s);
-            photons_ = hn::Add(photons_, hn::SumsOf8(value));
-            lit_ = hn::Add(lit_, hn::SumsOf8(hn::Min(value, hn::Set(d, 1))));
-        }
+    HWY_INLINE LineTally()
+        : no_data_(hn::Zero(d)), any_(hn::Zero(d)), photons_(hn::Zero(d_sum)),
+          lit_(hn::Zero(d_sum)) {}
+
+    /// Samples, and those of them that have data.
+    HWY_INLINE void add(V good, V no_data) {
+        no_data_ = hn::Or(no_data_, no_data);
+        any_ = hn::Or(any_, good);
+        photons_ = hn::Add(photons_, widened(good));
+        lit_ = hn::Add(lit_, widened(hn::Min(good, hn::Set(d, 1))));
+    }
+
+    HWY_INLINE bool has_no_data() const { return !hn::AllTrue(d, hn::Eq(no_data_, hn::Zero(d))); }
+    HWY_INLINE bool has_too_large() const {
+        if constexpr (!narrows) return false;
+        const auto high = hn::Set(d, static_cast<Sample>(~Sample{std::numeric_limits<Out>::max()}));
+        return !hn::AllTrue(d, hn::Eq(hn::And(any_, high), hn::Zero(d)));
     }
     HWY_INLINE LineSums sums() const {
-        return {hn::GetLane(hn::SumOfLanes(d64, photons_)),
-                static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d64, lit_)))};
+        return {sum_of_lanes(photons_), static_cast<std::int64_t>(sum_of_lanes(lit_))};
     }
 
   private:
-    static constexpr hn::ScalableTag<std::uint8_t> d{};
-    static constexpr hn::Repartition<std::uint64_t, decltype(d)> d64{};
-    hn::Vec<decltype(d64)> photons_, lit_;
+    static HWY_INLINE Sum widened(V value) {
+        if constexpr (narrows) {
+            return value;
+        } else if constexpr (sizeof(Sample) == 1) {
+            return hn::SumsOf8(value);
+        } else {
+            return add_pairs(d_sum, value);
+        }
+    }
+    /// Neighbours added up in a lane of twice their width.
+    template <class DWide, class Value>
+    static HWY_INLINE hn::Vec<DWide> add_pairs(DWide d_wide, Value value) {
+        constexpr int bits = 4 * sizeof(hn::TFromD<DWide>);
+        const auto pairs = hn::BitCast(d_wide, value);
+        const auto low = hn::ShiftRight<bits>(hn::ShiftLeft<bits>(pairs));
+        return hn::Add(low, hn::ShiftRight<bits>(pairs));
+    }
+    static HWY_INLINE std::uint64_t sum_of_lanes(Sum sum) {
+        if constexpr (lane_bytes == 2) {
+            const hn::Repartition<std::uint32_t, decltype(d)> d32;
+            return hn::GetLane(hn::SumOfLanes(d32, add_pairs(d32, sum)));
+        } else {
+            return hn::GetLane(hn::SumOfLanes(d_sum, sum));
+        }
+    }
+
+    V no_data_, any_;
+    Sum photons_, lit_;
 };
-/// A tile has so few pixels that its photons of a frame fit the lanes.
-template <>
-class LineCounter<std::uint16_t> {
-  public:
-    HWY_INLINE LineCounter() : photons_(hn::Zero(d32)), lit_(hn::Zero(d32)) {}
-    HWY_INLINE void add(const std::uint16_t* line) {
-        const auto low = hn::Set(d32, 0xFFFF);
-        for (std::int64_t s = 0; s < block; s += static_cast<std::int64_t>(hn::Lanes(d))) {
-            const auto value = hn::LoadU(d, line + s);
-            const auto pairs = hn::BitCast(d32, value);
-            const auto lit = hn::BitCast(d32, hn::Min(value, hn::Set(d, 1)));
-            photons_ = hn::Add(photons_, hn::Add(hn::And(pairs, low), hn::ShiftRight<16>(pairs)));
-            lit_ = hn::Add(lit_, hn::Add(hn::And(lit, low), hn::ShiftRight<16>(lit)));
-        }
-    }
-    HWY_INLINE LineSums sums() const {
-        return {hn::GetLane(hn::SumOfLanes(d32, photons_)),
-                static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(d32, lit_)))};
-    }
 
-  private:
-    static constexpr hn::ScalableTag<std::uint16_t> d{};
-    static constexpr hn::Repartition<std::uint32_t, decltype(d)> d32{};
-    hn::Vec<decltype(d32)> photons_, lit_;
-};
-
-/// 128-bit squares: lines[f * pitch + s] of `side` frames to out[s * stride + f]. Interleaving the
-/// two halves of the rows log2(side) times transposes.
-template <class Out>
-HWY_INLINE void transpose_square(const Out* lines, Out* out, std::int64_t stride) {
-    constexpr int side = 16 / sizeof(Out);
-    const hn::Full128<Out> d;
-    hn::Vec<decltype(d)> rows[side], mixed[side];
-    for (int f = 0; f < side; ++f)
-        rows[f] = hn::LoadU(d, lines + f * pitch);
-    for (int step = 1; step < side; step *= 2) {
-        for (int i = 0; i < side / 2; ++i) {
-            mixed[2 * i] = hn::InterleaveLower(d, rows[i], rows[i + side / 2]);
-            mixed[2 * i + 1] = hn::InterleaveUpper(d, rows[i], rows[i + side / 2]);
-        }
-        for (int i = 0; i < side; ++i)
-            rows[i] = mixed[i];
-    }
-    for (int s = 0; s < side; ++s)
-        hn::StoreU(rows[s], d, out + s * stride);
-}
-
-/// lines[f * pitch + s], n_f frames of n_s pixels, to out[s * stride + f].
-template <class Out>
-HWY_INLINE void transpose_lines(
-    const Out* lines, std::int64_t n_f, std::int64_t n_s, Out* out, std::int64_t stride) {
-    constexpr std::int64_t side = 16 / sizeof(Out);
-    for (std::int64_t s = 0; s < n_s; s += side) {
-        for (std::int64_t f = 0; f < n_f; f += side) {
-            if (s + side <= n_s && f + side <= n_f) {
-                transpose_square(lines + f * pitch + s, out + s * stride + f, stride);
-                continue;
-            }
-            for (std::int64_t i = s; i < std::min(s + side, n_s); ++i) {
-                for (std::int64_t j = f; j < std::min(f + side, n_f); ++j)
-                    out[i * stride + j] = lines[j * pitch + i];
-            }
-        }
+/// The samples of a line as Out, those without data as 0. What is stored is not looked at again: it
+/// has yet to arrive in the cache.
+template <class Sample, class Out>
+HWY_INLINE void clean_line(const Sample* in, Out* out, LineTally<Sample, Out>& tally) {
+    const hn::ScalableTag<Sample> d;
+    const auto no_data = hn::Set(d, std::numeric_limits<Sample>::max());
+    for (std::int64_t s = 0; s < line_pixels; s += static_cast<std::int64_t>(hn::Lanes(d))) {
+        const auto value = hn::LoadU(d, in + s);
+        const auto bad = hn::VecFromMask(d, hn::Eq(value, no_data));
+        const auto good = hn::AndNot(bad, value);
+        tally.add(good, bad);
+        store_narrow(d, good, out + s);
     }
 }
 
-/// Notes the kept pixels of a line that hold no data.
+/// Notes the kept pixels that hold no data in a frame.
 template <class Sample>
 void note_overflow(const Sample* frame,
                    const Partition& partition,
@@ -215,12 +159,13 @@ void note_overflow(const Sample* frame,
 /// the next tile's coming.
 template <class Sample>
 HWY_INLINE void ask_for(const Sample* line) {
-    for (std::size_t at = 0; at < block * sizeof(Sample); at += 64)
+    for (std::size_t at = 0; at < line_pixels * sizeof(Sample); at += 64)
         __builtin_prefetch(reinterpret_cast<const std::byte*>(line) + at);
 }
 
-/// The samples of one frame on the slots [first, first + n) of a tile; adds up what is lit. False
-/// if one of them does not fit.
+/// The samples of one frame on the slots [first, first + n) of a tile, line after line of which
+/// each is `pitch` samples behind the one before; adds up what is lit. False if one of them does
+/// not fit.
 template <class Sample, class Out>
 HWY_INLINE bool take_frame(const Sample* frame,
                            const Partition& partition,
@@ -228,66 +173,57 @@ HWY_INLINE bool take_frame(const Sample* frame,
                            std::int64_t n,
                            std::int64_t piece_frame,
                            Out* line,
+                           std::int64_t pitch,
                            SeriesPiece& piece) {
-    Sample gathered[block];
-    LineCounter<Out> counter;
-    for (std::int64_t s = 0; s < n; s += block) {
-        const std::int64_t n_line = std::min(block, n - s);
+    Sample gathered[line_pixels];
+    LineTally<Sample, Out> tally;
+    for (std::int64_t s = 0; s < n; s += line_pixels, line += pitch) {
+        const std::int64_t n_line = std::min(line_pixels, n - s);
         const std::uint32_t* pixel = partition.pixel.data() + first + s;
         ask_for(frame + pixel[0] + tile_pixels);
-        const LineState state = clean_line(line_of(frame, pixel, n_line, gathered), line + s);
-        if (state.too_large) return false;
-        if (state.no_data) note_overflow(frame, partition, first + s, n_line, piece);
-        counter.add(line + s);
+        clean_line(line_of(frame, pixel, n_line, gathered), line, tally);
     }
-    const LineSums sums = counter.sums();
+    if (tally.has_too_large()) return false;
+    if (tally.has_no_data()) note_overflow(frame, partition, first, n, piece);
+    const LineSums sums = tally.sums();
     piece.frame_photons[static_cast<std::size_t>(piece_frame)] += sums.photons;
     piece.counts.events += sums.lit;
     return true;
 }
 
-/// Frames by pixels in, pixels by frames out; false as soon as a sample does not fit.
+/// Frames of pixels in, lines of frames out; false as soon as a sample does not fit.
 template <class Sample, class Out>
-bool transpose_frames(const DenseChunk& chunk,
-                      const Partition& partition,
-                      std::int64_t first_slot,
-                      std::int64_t end_slot,
-                      std::int64_t first,
-                      SeriesPiece& piece) {
-    const std::int64_t n_frames = piece.n_frames;
+bool fill_lines(const DenseChunk& chunk,
+                const Partition& partition,
+                std::int64_t first_slot,
+                std::int64_t end_slot,
+                std::int64_t first,
+                SeriesPiece& piece) {
     const auto* samples = reinterpret_cast<const Sample*>(chunk.samples.data());
-    auto* out = reinterpret_cast<Out*>(piece.rows.data());
-    HWY_ALIGN Out lines[block * pitch];
-    for (std::int64_t s0 = first_slot; s0 < end_slot; s0 += tile_pixels) {
-        const std::int64_t n_slots = std::min(tile_pixels, end_slot - s0);
-        for (std::int64_t f0 = 0; f0 < n_frames; f0 += block) {
-            const std::int64_t n_f = std::min(block, n_frames - f0);
-            for (std::int64_t f = 0; f < n_f; ++f) {
-                if (!take_frame(samples + (first + f0 + f) * chunk.n_pixels,
-                                partition,
-                                s0,
-                                n_slots,
-                                f0 + f,
-                                lines + f * pitch,
-                                piece)) {
-                    return false;
-                }
+    auto* out = reinterpret_cast<Out*>(piece.lines.data());
+    const auto pitch = piece.n_frames * line_pixels;
+    for (std::int64_t slot = first_slot; slot < end_slot; slot += tile_pixels) {
+        const std::int64_t n = std::min(tile_pixels, end_slot - slot);
+        Out* lines = out + (slot - first_slot) * piece.n_frames;
+        for (std::int64_t f = 0; f < piece.n_frames; ++f) {
+            const Sample* frame = samples + (first + f) * chunk.n_pixels;
+            if (!take_frame(frame, partition, slot, n, f, lines + f * line_pixels, pitch, piece)) {
+                return false;
             }
-            transpose_lines(lines, n_f, n_slots, out + (s0 - first_slot) * n_frames + f0, n_frames);
         }
     }
     return true;
 }
 
-/// Rows of piece.sample_bytes from samples of chunk.sample_bytes; false if they do not fit.
-bool transpose_rows(const DenseChunk& chunk,
-                    const Partition& partition,
-                    std::int64_t first_slot,
-                    std::int64_t end_slot,
-                    std::int64_t first,
-                    SeriesPiece& piece) {
+/// Lines of piece.sample_bytes from samples of chunk.sample_bytes; false if they do not fit.
+bool make_lines(const DenseChunk& chunk,
+                const Partition& partition,
+                std::int64_t first_slot,
+                std::int64_t end_slot,
+                std::int64_t first,
+                SeriesPiece& piece) {
     const auto run = [&](auto sample, auto out) {
-        return transpose_frames<decltype(sample), decltype(out)>(
+        return fill_lines<decltype(sample), decltype(out)>(
             chunk, partition, first_slot, end_slot, first, piece);
     };
     const auto run_as = [&](auto sample) {
@@ -316,7 +252,7 @@ HWY_AFTER_NAMESPACE();
 
 namespace xpcs {
 
-HWY_EXPORT(transpose_rows);
+HWY_EXPORT(make_lines);
 
 namespace {
 
@@ -390,11 +326,11 @@ SeriesPiece events_from_frames(const DenseChunk& chunk,
     return piece;
 }
 
-/// Rows as narrow as the samples on kept pixels allow. Most runs need a byte, so the narrowest is
+/// Lines as narrow as the samples on kept pixels allow. Most runs need a byte, so the narrowest is
 /// tried first; the first sample that is too large comes early where there are such.
 template <class Sample>
 SeriesPiece
-rows_from_frames(const DenseChunk& chunk, const Partition& partition, const SeriesRange& range) {
+lines_from_frames(const DenseChunk& chunk, const Partition& partition, const SeriesRange& range) {
     std::int64_t first = 0;
     SeriesPiece piece;
     piece.n_frames = frames_wanted<Sample>(chunk, range, first);
@@ -404,13 +340,14 @@ rows_from_frames(const DenseChunk& chunk, const Partition& partition, const Seri
     const std::int64_t first_slot = std::int64_t{tiles.first} << tile_bits;
     const std::int64_t end_slot =
         std::min(partition.n_kept(), std::int64_t{tiles.first + tiles.n} << tile_bits);
+    const std::int64_t n_lines = (end_slot - first_slot + line_pixels - 1) / line_pixels;
     for (piece.sample_bytes = 1;; piece.sample_bytes *= 2) {
         piece.counts = {};
         piece.overflow_slots.clear();
         piece.frame_photons.assign(static_cast<std::size_t>(piece.n_frames), 0);
-        piece.rows.resize(static_cast<std::size_t>((end_slot - first_slot) * piece.n_frames) *
-                          static_cast<std::size_t>(piece.sample_bytes));
-        if (HWY_DYNAMIC_DISPATCH(transpose_rows)(
+        piece.lines.resize(static_cast<std::size_t>(n_lines * line_pixels * piece.n_frames) *
+                           static_cast<std::size_t>(piece.sample_bytes));
+        if (HWY_DYNAMIC_DISPATCH(make_lines)(
                 chunk, partition, first_slot, end_slot, first, piece)) {
             break;
         }
@@ -449,7 +386,7 @@ SeriesPiece make_piece(const DenseChunk& chunk,
     const auto make = [&](auto sample) {
         using Sample = decltype(sample);
         return as_events ? events_from_frames<Sample>(chunk, partition, range, scratch)
-                         : rows_from_frames<Sample>(chunk, partition, range);
+                         : lines_from_frames<Sample>(chunk, partition, range);
     };
     switch (chunk.sample_bytes) {
     case 1:

@@ -142,13 +142,12 @@ void mapped_rows(const TileJob& job,
     const FrameMap& map = job.request.frames;
     const std::int64_t n_raw = map.end() - job.series.range().begin_frame;
     const auto n_frames = static_cast<std::size_t>(map.n_frames);
-    worker.row.resize(static_cast<std::size_t>(std::max(n_raw, map.n_frames)));
+    if (!worker.rows) worker.rows.emplace(job.series, n_raw);
     worker.count.resize(std::max(worker.count.size(), n_frames));
     const std::int64_t end = job.series.end_slot(tile);
     for (std::int64_t slot = job.series.first_slot(tile); slot < end; ++slot) {
         if (is_excluded(job.request, slot)) continue;
-        job.series.gather_row(slot, n_raw, worker.row.data());
-        std::uint32_t* row = worker.row.data();
+        const std::uint32_t* row = worker.rows->row(slot);
         if (job.map_frames) {
             std::fill_n(worker.count.begin(), n_frames, 0U);
             for (std::int64_t f = 0; f < n_raw; ++f) {
@@ -170,9 +169,9 @@ void dense_tile(const TileJob& job,
     if (job.map_frames || largest > 0xFFFF) {
         mapped_rows(job, tile, worker, pixel_photons, means);
     } else if (largest > 0xFF) {
-        plain_rows<std::uint16_t>(job, tile, worker, pixel_photons, means);
+        plain_frames<std::uint16_t>(job, tile, worker, pixel_photons, means);
     } else {
-        plain_rows<std::uint8_t>(job, tile, worker, pixel_photons, means);
+        plain_frames<std::uint8_t>(job, tile, worker, pixel_photons, means);
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Pixels of a tile put into groups (multitau_lanes-inl.hpp): rows of samples, and pixels that have
-// events in many of their frames. Compiled once per instruction set.
+// Pixels of a tile put into groups (multitau_lanes-inl.hpp, multitau_bytes-inl.hpp): whole frames,
+// and pixels that have events in many of their frames. Compiled once per instruction set.
 
 #if defined(XPCS_MULTITAU_GROUPS_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef XPCS_MULTITAU_GROUPS_INL
@@ -9,6 +9,7 @@
 #define XPCS_MULTITAU_GROUPS_INL
 #endif
 
+#include "kernels/multitau_bytes-inl.hpp"
 #include "kernels/multitau_job.hpp"
 #include "kernels/multitau_lanes-inl.hpp"
 #include "kernels/multitau_real_lanes-inl.hpp"
@@ -21,174 +22,322 @@
 HWY_BEFORE_NAMESPACE();
 namespace xpcs::HWY_NAMESPACE {
 
+/// Pixels of a group, the halves of 32-bit lanes of two vectors.
+HWY_INLINE std::int64_t pixels_in_group() {
+    return 2 * lanes_in_group();
+}
+
 /// Pixels side by side, in the order of their slots.
 struct Group {
     std::int64_t n = 0;
-    std::int64_t slot[most_lanes] = {};
-    std::uint64_t total[most_lanes] = {};  ///< photons in the stretch at hand
+    std::int64_t first_slot = 0;
+    std::uint64_t total[2 * most_lanes] = {};  ///< photons in the stretch at hand; 0 if excluded
+    std::uint32_t largest = 0;                 ///< count of those that are not excluded
 
     std::uint64_t largest_total() const { return *std::max_element(total, total + n); }
 };
 
-/// Correlates one stretch of a group, whose columns `fill` makes, and adds its pixels to their
-/// bins.
-template <class Fill>
-inline void add_group(const TileJob& job,
-                      std::size_t which,
-                      const Group& group,
-                      const Fill& fill,
-                      std::int64_t largest,
-                      TileWorker& worker,
-                      PixelMeans* means) {
-    const Stretch& stretch = job.stretches[which];
-    PixelScratch& scratch = worker.scratch;
-    const bool weighted = job.request.weights != nullptr;
-    std::int16_t* columns = nullptr;
-    if (weighted) {
-        const std::int64_t n = stretch.ladder.n_frames + 4 * block_pad;
-        double* blocks = scratch.real_blocks.of(static_cast<std::size_t>(n) * HWY_MAX_BYTES / 8);
-        weighted_lane_levels(
-            fill, weights_of(job, stretch), stretch.ladder, blocks, scratch.weighted_lanes);
-    } else {
-        columns = scratch.columns.of(columns_size(stretch.ladder.n_frames));
-        lane_levels(fill,
-                    largest,
-                    group.largest_total() <= short_total,
-                    stretch.ladder,
-                    columns,
-                    scratch.lanes);
-    }
-    for (std::int64_t i = 0; i < group.n; ++i) {
-        if (group.total[i] == 0) continue;
-        if (weighted) {
-            take_lane(scratch.weighted_lanes, i, stretch.ladder.n_lags(), worker.weighted_sums);
-        } else {
-            take_lane(scratch.lanes,
-                      columns,
-                      i,
-                      group.total[i],
-                      stretch.ladder,
-                      scratch.wide_blocks,
-                      worker.sums);
-        }
-        add_sums(job, which, group.slot[i], group.total[i], worker, means);
-    }
-}
-
-// ---------------------------------------------------------------------------------- rows
-
-/// Rows of a group in one buffer. An odd number of cache lines apart, so that the same frame of all
-/// of them does not fall into one set of the cache.
+/// Counts of the pixels of a group: that of pixel i in frame t is first[t * TileCells::block + i].
 template <class Sample>
-class GroupRows {
-  public:
-    GroupRows(std::int64_t n_frames, RawVector<std::byte>& buffer)
-        : pitch_(((static_cast<std::size_t>(n_frames) * sizeof(Sample) + 15) / 64 + 1) * 64) {
-        if (pitch_ / 64 % 2 == 0) pitch_ += 64;
-        buffer.resize(std::max(buffer.size(), most_lanes * pitch_));
-        first_ = buffer.data();
-    }
-    Sample* operator[](std::int64_t i) const {
-        return reinterpret_cast<Sample*>(first_ + static_cast<std::size_t>(i) * pitch_);
-    }
-    std::size_t pitch() const { return pitch_; }
+struct Cells {
+    const Sample* first;
 
-  private:
-    std::size_t pitch_;
-    std::byte* first_;
+    Cells from(std::int64_t frame) const { return {first + frame * TileCells::block}; }
+    Cells half(int which) const { return {first + which * lanes_in_group()}; }
 };
 
+/// The photons of each pixel in frames [begin, end) and the largest count of each so far.
 template <class Sample>
-inline Sample largest_of(const Sample* row, std::size_t n) {
-    Sample largest = 0;
-    for (std::size_t i = 0; i < n; ++i)
-        largest = std::max(largest, row[i]);
-    return largest;
+HWY_INLINE void tally_cells(Cells<Sample> cells,
+                            std::int64_t begin,
+                            std::int64_t end,
+                            std::uint64_t* HWY_RESTRICT photons,
+                            std::uint16_t* HWY_RESTRICT largest) {
+    const hn::ScalableTag<std::uint16_t> d;
+    const hn::Rebind<Sample, decltype(d)> d_cell;
+    const hn::Repartition<std::uint32_t, decltype(d)> d32;
+    const hn::Half<decltype(d)> half;
+    constexpr std::int64_t fit = sizeof(Sample) == 1 ? 256 : 1;  // sums of so many fit 16 bits
+    constexpr std::int64_t most = 65536;                         // ... and of so many 32 bits
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d32));
+    auto most_seen = hn::Load(d, largest);
+    std::fill_n(photons, 2 * lanes, 0);
+    for (std::int64_t t = begin; t < end;) {
+        const std::int64_t end_of_sums = std::min(end, t + most);
+        auto low = hn::Zero(d32), high = low;
+        while (t < end_of_sums) {
+            const std::int64_t end_of_few = std::min(end_of_sums, t + fit);
+            auto few = hn::Zero(d);
+            for (; t < end_of_few; ++t) {
+                const auto raw = hn::LoadU(d_cell, cells.first + t * TileCells::block);
+                if constexpr (sizeof(Sample) == 1) {
+                    const auto value = hn::PromoteTo(d, raw);
+                    few = hn::Add(few, value);
+                    most_seen = hn::Max(most_seen, value);
+                } else {
+                    few = raw;
+                    most_seen = hn::Max(most_seen, raw);
+                }
+            }
+            low = hn::Add(low, hn::PromoteTo(d32, hn::LowerHalf(half, few)));
+            high = hn::Add(high, hn::PromoteTo(d32, hn::UpperHalf(half, few)));
+        }
+        HWY_ALIGN std::uint32_t sums[2 * most_lanes] = {};
+        hn::Store(low, d32, sums);
+        hn::Store(high, d32, sums + lanes);
+        for (std::int64_t i = 0; i < 2 * lanes; ++i)
+            photons[i] += sums[i];
+    }
+    hn::Store(most_seen, d, largest);
 }
 
-/// Whether lanes hold what these pixels need; `largest` is not looked for where it cannot matter.
+/// Correlates one stretch of half a group, whose sums are in `lanes`, and adds its pixels to their
+/// bins; `columns` as lane_levels left them.
+inline void add_half(const TileJob& job,
+                     std::size_t which,
+                     const Group& group,
+                     int half,
+                     const LaneSums& lanes,
+                     const std::int16_t* columns,
+                     TileWorker& worker,
+                     PixelMeans* means) {
+    const LagLadder& ladder = job.stretches[which].ladder;
+    const std::int64_t first = half * lanes_in_group();
+    for (std::int64_t i = first; i < std::min(group.n, first + lanes_in_group()); ++i) {
+        if (group.total[i] == 0) continue;
+        take_lane(lanes,
+                  columns,
+                  i - first,
+                  group.total[i],
+                  ladder,
+                  worker.scratch.wide_blocks,
+                  worker.sums);
+        add_sums(job, which, group.first_slot + i, group.total[i], worker, means);
+    }
+}
+
 template <class Sample>
-inline bool fit_lanes(const TileJob& job,
-                      const Stretch& stretch,
-                      const Group& group,
-                      const GroupRows<Sample>& rows,
-                      std::int64_t& largest) {
-    largest = 0;
+inline void add_counts(const TileJob& job,
+                       std::size_t which,
+                       const Group& group,
+                       Cells<Sample> cells,
+                       TileWorker& worker,
+                       PixelMeans* means) {
+    const LagLadder& ladder = job.stretches[which].ladder;
+    PixelScratch& scratch = worker.scratch;
+    const bool small = group.largest_total() <= short_total;
+    std::int16_t* columns = scratch.columns.of(columns_size(ladder.n_frames));
+    ByteLevels done{};
+    if constexpr (sizeof(Sample) == 1) {
+        if (group.largest <= largest_byte) {
+            done = byte_levels(cells.first,
+                               TileCells::block,
+                               group.largest,
+                               ladder,
+                               scratch.byte_blocks.of(byte_blocks_size(ladder.n_frames)),
+                               scratch.lanes);
+        }
+    }
+    for (int half = 0; half * lanes_in_group() < group.n; ++half) {
+        LaneSums& lanes = scratch.lanes[half];
+        if (done.level == 0) {
+            const Cells<Sample> of_half = cells.half(half);
+            const auto fill = [&](std::int64_t first, std::int64_t n, std::int16_t* out) HWY_ATTR {
+                columns_of_cells(of_half.from(first).first, TileCells::block, n, out);
+            };
+            lane_levels(fill, group.largest, small, ladder, columns, lanes);
+        } else if (done.level < ladder.n_levels) {
+            columns_of_cells(
+                done.block + half * lanes_in_group(), pixels_in_group(), done.n, columns);
+            upper_lane_levels(columns, done.n, done.level, done.largest, small, ladder, lanes);
+        }
+        add_half(job, which, group, half, lanes, columns, worker, means);
+    }
+}
+
+template <class Sample>
+inline void add_weights(const TileJob& job,
+                        std::size_t which,
+                        const Group& group,
+                        Cells<Sample> cells,
+                        TileWorker& worker,
+                        PixelMeans* means) {
+    const Stretch& stretch = job.stretches[which];
+    PixelScratch& scratch = worker.scratch;
+    const auto n = static_cast<std::size_t>(stretch.ladder.n_frames + 4 * block_pad);
+    double* blocks = scratch.real_blocks.of(n * HWY_MAX_BYTES / sizeof(double));
+    for (int half = 0; half * lanes_in_group() < group.n; ++half) {
+        const Cells<Sample> of_half = cells.half(half);
+        const auto fill = [&](std::int64_t first, std::int64_t n_some, std::int16_t* out) HWY_ATTR {
+            columns_of_cells(of_half.from(first).first, TileCells::block, n_some, out);
+        };
+        weighted_lane_levels(
+            fill, weights_of(job, stretch), stretch.ladder, blocks, scratch.weighted_lanes);
+        const std::int64_t first = half * lanes_in_group();
+        for (std::int64_t i = first; i < std::min(group.n, first + lanes_in_group()); ++i) {
+            if (group.total[i] == 0) continue;
+            take_lane(
+                scratch.weighted_lanes, i - first, stretch.ladder.n_lags(), worker.weighted_sums);
+            add_sums(job, which, group.first_slot + i, group.total[i], worker, means);
+        }
+    }
+}
+
+/// Pixel by pixel, for what does not fit lanes.
+template <class Sample>
+inline void add_one_by_one(const TileJob& job,
+                           std::size_t which,
+                           const Group& group,
+                           Cells<Sample> cells,
+                           TileWorker& worker,
+                           PixelMeans* means) {
+    const auto n = static_cast<std::size_t>(job.stretches[which].ladder.n_frames);
+    worker.row.resize(std::max(worker.row.size(), n * sizeof(Sample)));
+    auto* row = reinterpret_cast<Sample*>(worker.row.data());
+    for (std::int64_t i = 0; i < group.n; ++i) {
+        if (group.total[i] == 0) continue;
+        for (std::size_t t = 0; t < n; ++t)
+            row[t] = cells.first[t * TileCells::block + static_cast<std::size_t>(i)];
+        add_stretch(job,
+                    which,
+                    group.first_slot + i,
+                    PixelRow<Sample>{row, n},
+                    group.total[i],
+                    worker,
+                    means);
+    }
+}
+
+/// Whether lanes hold what these pixels need.
+inline bool fit_lanes(const TileJob& job, const Stretch& stretch, const Group& group) {
     if (job.request.weights != nullptr && !stretch.taken.empty()) return false;
     const std::uint64_t total = group.largest_total();
     if (total <= static_cast<std::uint64_t>(largest_short)) return true;
-    for (std::int64_t i = 0; i < group.n; ++i) {
-        const Sample in_row =
-            largest_of(rows[i] + stretch.begin, static_cast<std::size_t>(stretch.ladder.n_frames));
-        largest = std::max(largest, static_cast<std::int64_t>(in_row));
-    }
-    return largest <= largest_short && total <= narrow_total_limit;
+    return group.largest <= largest_short && total <= narrow_total_limit;
 }
 
+/// Photons of a group in every slice of the SAXS segments, and behind them.
 template <class Sample>
-inline void add_rows(const TileJob& job,
-                     Group& group,
-                     const GroupRows<Sample>& rows,
-                     TileWorker& worker,
-                     PixelMeans* means) {
-    if (group.n == 0) return;
-    for (std::size_t k = 0; k < job.stretches.size(); ++k) {
-        const Stretch& stretch = job.stretches[k];
-        const auto row = [&](std::int64_t i) {
-            return PixelRow<Sample>{rows[i] + stretch.begin,
-                                    static_cast<std::size_t>(stretch.ladder.n_frames)};
-        };
-        for (std::int64_t i = 0; k > 0 && i < group.n; ++i)
-            group.total[i] = total_of(row(i));
-        if (group.largest_total() == 0) continue;
-        PixelMeans* const to = k == 0 ? means : nullptr;
-        std::int64_t largest = 0;
-        if (!fit_lanes(job, stretch, group, rows, largest)) {
-            for (std::int64_t i = 0; i < group.n; ++i) {
-                if (group.total[i] == 0) continue;
-                add_stretch(job, k, group.slot[i], row(i), group.total[i], worker, to);
-            }
-            continue;
+inline void note_photons(const TileJob& job,
+                         Cells<Sample> cells,
+                         Group& group,
+                         std::uint16_t* largest,
+                         TileWorker& worker,
+                         std::uint64_t* pixel_photons) {
+    const MultitauRequest& request = job.request;
+    HWY_ALIGN std::uint64_t sum[2 * most_lanes] = {};
+    for (std::int64_t k = 0; k <= request.n_segments; ++k) {
+        const std::int64_t first = k * request.segment_frames;
+        const bool rest = k == request.n_segments;
+        tally_cells(cells,
+                    first,
+                    rest ? request.frames.n_frames : first + request.segment_frames,
+                    sum,
+                    largest);
+        for (std::int64_t i = 0; i < group.n; ++i) {
+            const std::int64_t slot = group.first_slot + i;
+            if (is_excluded(request, slot)) continue;
+            group.total[i] += sum[i];
+            if (rest) continue;
+            const std::uint32_t bin =
+                job.series.partition().static_bin[static_cast<std::size_t>(slot)];
+            worker.segments[std::size_t{bin} * static_cast<std::size_t>(request.n_segments) +
+                            static_cast<std::size_t>(k)] += sum[i];
         }
-        const auto fill = [&](std::int64_t first, std::int64_t n, std::int16_t* columns) HWY_ATTR {
-            const std::byte* at[most_lanes];
-            for (std::int64_t i = 0; i < lanes_in_group(); ++i)
-                at[i] = reinterpret_cast<const std::byte*>(rows[i] + stretch.begin + first);
-            columns_of_rows<Sample>(at, n, columns);
-        };
-        add_group(job, k, group, fill, largest, worker, to);
     }
-    group.n = 0;
+    for (std::int64_t i = 0; i < group.n; ++i) {
+        const std::int64_t slot = group.first_slot + i;
+        if (!is_excluded(request, slot)) pixel_photons[slot] = group.total[i];
+    }
 }
 
-/// Rows whose frames are those of the analysis, in the width that the samples have.
+/// One stretch of a group of which `cells` are the counts in all frames.
 template <class Sample>
-void plain_rows(const TileJob& job,
-                std::int64_t tile,
-                TileWorker& worker,
-                std::uint64_t* pixel_photons,
-                PixelMeans* means) {
-    const std::int64_t n_frames = job.request.frames.n_frames;
-    const GroupRows<Sample> rows(n_frames, worker.samples);
-    Group group;
-    const std::int64_t end = job.series.end_slot(tile);
-    for (std::int64_t slot = job.series.first_slot(tile); slot < end; ++slot) {
-        if (is_excluded(job.request, slot)) continue;
-        Sample* row = rows[group.n];
-        job.series.gather_row(slot, n_frames, row);
-        group.slot[group.n] = slot;
-        group.total[group.n++] =
-            note_photons(job,
-                         slot,
-                         PixelRow<Sample>{row, static_cast<std::size_t>(n_frames)},
-                         worker,
-                         pixel_photons);
-        if (group.n == lanes_in_group()) add_rows(job, group, rows, worker, means);
+inline void add_cells(const TileJob& job,
+                      std::size_t which,
+                      Group& group,
+                      Cells<Sample> cells,
+                      TileWorker& worker,
+                      std::uint64_t* pixel_photons,
+                      PixelMeans* means) {
+    const Stretch& stretch = job.stretches[which];
+    HWY_ALIGN std::uint16_t largest[2 * most_lanes] = {};
+    std::fill_n(group.total, group.n, 0);
+    if (which == 0) {
+        note_photons(job, cells, group, largest, worker, pixel_photons);
+    } else {
+        HWY_ALIGN std::uint64_t sum[2 * most_lanes] = {};
+        tally_cells(cells, stretch.begin, stretch.begin + stretch.ladder.n_frames, sum, largest);
+        for (std::int64_t i = 0; i < group.n; ++i) {
+            if (!is_excluded(job.request, group.first_slot + i)) group.total[i] = sum[i];
+        }
     }
-    // Lanes of no pixel are computed all the same.
-    for (std::int64_t i = group.n; i < lanes_in_group(); ++i)
-        std::fill_n(reinterpret_cast<std::byte*>(rows[i]), rows.pitch(), std::byte{0});
-    add_rows(job, group, rows, worker, means);
+    group.largest = 0;
+    for (std::int64_t i = 0; i < group.n; ++i) {
+        if (group.total[i] != 0) group.largest = std::max<std::uint32_t>(group.largest, largest[i]);
+    }
+    if (group.largest == 0) return;
+    PixelMeans* const to = which == 0 ? means : nullptr;
+    const Cells<Sample> part = cells.from(stretch.begin);
+    if (!fit_lanes(job, stretch, group)) {
+        add_one_by_one(job, which, group, part, worker, to);
+    } else if (job.request.weights != nullptr) {
+        add_weights(job, which, group, part, worker, to);
+    } else {
+        add_counts(job, which, group, part, worker, to);
+    }
+}
+
+/// The pixels [first, end) of one block, whose counts begin with those of the first.
+template <class Sample>
+inline void add_block(const TileJob& job,
+                      std::int64_t first,
+                      std::int64_t end,
+                      const Sample* counts,
+                      TileWorker& worker,
+                      std::uint64_t* pixel_photons,
+                      PixelMeans* means) {
+    static_assert(TileCells::block % (HWY_MAX_BYTES / 2) == 0, "no group lies in two blocks");
+    Group group;
+    for (std::int64_t slot = first; slot < end; slot += group.n) {
+        group.first_slot = slot;
+        group.n = std::min(pixels_in_group(), end - slot);
+        for (std::size_t k = 0; k < job.stretches.size(); ++k) {
+            add_cells(job,
+                      k,
+                      group,
+                      Cells<Sample>{counts + (slot - first)},
+                      worker,
+                      pixel_photons,
+                      means);
+        }
+    }
+}
+
+// ------------------------------------------------------------------------- whole frames
+
+/// Samples whose frames are those of the analysis, in the width that they have.
+template <class Sample>
+void plain_frames(const TileJob& job,
+                  std::int64_t tile,
+                  TileWorker& worker,
+                  std::uint64_t* pixel_photons,
+                  PixelMeans* means) {
+    const std::int64_t n_frames = job.request.frames.n_frames;
+    const auto size = static_cast<std::size_t>(n_frames * TileCells::block) * sizeof(Sample);
+    worker.samples.resize(std::max(worker.samples.size(), size));
+    auto* samples = reinterpret_cast<Sample*>(worker.samples.data());
+    const std::int64_t end = job.series.end_slot(tile);
+    for (std::int64_t slot = job.series.first_slot(tile); slot < end; slot += TileCells::block) {
+        job.series.gather_cells(slot, n_frames, samples);
+        add_block(job,
+                  slot,
+                  std::min(end, slot + TileCells::block),
+                  samples,
+                  worker,
+                  pixel_photons,
+                  means);
+    }
 }
 
 // -------------------------------------------------------------------------------- events
@@ -213,71 +362,12 @@ inline bool suits_groups(const TileJob& job, std::int64_t tile) {
            neighbours * static_cast<double>(n_frames) * static_cast<double>(n_pixels);
 }
 
-/// What note_photons does, for a group; leaves its photons in the group.
-inline void note_photons(const TileJob& job,
-                         const std::uint8_t* cell,
-                         Group& group,
-                         TileWorker& worker,
-                         std::uint64_t* pixel_photons) {
-    const MultitauRequest& request = job.request;
-    std::uint64_t sum[most_lanes] = {};
-    std::fill_n(group.total, group.n, 0);
-    for (std::int64_t k = 0; k <= request.n_segments; ++k) {
-        const std::int64_t first = k * request.segment_frames;
-        const bool rest = k == request.n_segments;
-        sum_cells(cell,
-                  TileCells::block,
-                  first,
-                  rest ? request.frames.n_frames : first + request.segment_frames,
-                  sum);
-        for (std::int64_t i = 0; i < group.n; ++i) {
-            if (is_excluded(request, group.slot[i])) continue;
-            group.total[i] += sum[i];
-            if (rest) continue;
-            const std::uint32_t bin =
-                job.series.partition().static_bin[static_cast<std::size_t>(group.slot[i])];
-            worker.segments[std::size_t{bin} * static_cast<std::size_t>(request.n_segments) +
-                            static_cast<std::size_t>(k)] += sum[i];
-        }
-    }
-    for (std::int64_t i = 0; i < group.n; ++i) {
-        if (!is_excluded(request, group.slot[i])) pixel_photons[group.slot[i]] = group.total[i];
-    }
-}
-
-/// One stretch of a group of which `cell` are the counts, frame after frame.
-inline void add_cells(const TileJob& job,
-                      std::size_t which,
-                      Group& group,
-                      const std::uint8_t* cell,
-                      TileWorker& worker,
-                      std::uint64_t* pixel_photons,
-                      PixelMeans* means) {
-    const Stretch& stretch = job.stretches[which];
-    const std::int64_t n = stretch.ladder.n_frames;
-    cell += stretch.begin * TileCells::block;
-    if (which == 0) {
-        note_photons(job, cell, group, worker, pixel_photons);
-    } else {
-        std::uint64_t sum[most_lanes] = {};
-        sum_cells(cell, TileCells::block, 0, n, sum);
-        for (std::int64_t i = 0; i < group.n; ++i)
-            group.total[i] = is_excluded(job.request, group.slot[i]) ? 0 : sum[i];
-    }
-    if (group.largest_total() == 0) return;
-    const auto fill = [&](std::int64_t first, std::int64_t n_some, std::int16_t* columns) HWY_ATTR {
-        columns_of_cells(cell + first * TileCells::block, TileCells::block, n_some, columns);
-    };
-    add_group(job, which, group, fill, 0xFF, worker, which == 0 ? means : nullptr);
-}
-
 /// A tile of events, group by group. False, and nothing done, where a count does not fit a byte.
 inline bool grouped_tile(const TileJob& job,
                          std::int64_t tile,
                          TileWorker& worker,
                          std::uint64_t* pixel_photons,
                          PixelMeans* means) {
-    static_assert(TileCells::block % (HWY_MAX_BYTES / 4) == 0, "a group lies in one block");
     TileCells& cells = worker.cells;
     const std::int64_t n_frames = job.request.frames.n_frames;
     if (!job.series.scatter(tile, n_frames, cells)) return false;
@@ -287,18 +377,14 @@ inline bool grouped_tile(const TileJob& job,
     if (job.request.excluded != nullptr && !job.request.excluded->empty()) {
         worker.events_used -= job.series.n_records_on(tile, *job.request.excluded);
     }
-    Group group;
-    for (std::int64_t slot = first; slot < end; slot += group.n) {
-        group.n = std::min(lanes_in_group(), end - slot);
-        for (std::int64_t i = 0; i < group.n; ++i)
-            group.slot[i] = slot + i;
-        const std::int64_t pixel = slot - first;
-        const std::uint8_t* cell = cells.count.data() +
-                                   pixel / TileCells::block * TileCells::block * n_frames +
-                                   pixel % TileCells::block;
-        for (std::size_t k = 0; k < job.stretches.size(); ++k) {
-            add_cells(job, k, group, cell, worker, pixel_photons, means);
-        }
+    for (std::int64_t slot = first; slot < end; slot += TileCells::block) {
+        add_block(job,
+                  slot,
+                  std::min(end, slot + TileCells::block),
+                  cells.count.data() + (slot - first) / TileCells::block * cells.pitch,
+                  worker,
+                  pixel_photons,
+                  means);
     }
     return true;
 }

@@ -9,8 +9,11 @@
 #include "kernels/multitau_plan.hpp"
 #include "kernels/multitau_scratch.hpp"
 #include "kernels/pixel_series.hpp"
+#include "kernels/row_reader.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace xpcs {
@@ -28,10 +31,11 @@ struct TileJob {
 struct TileWorker {
     TileEvents events;
     PackedTileEvents packed;
-    RawVector<std::uint32_t> row, frame, count, shifted;
+    RawVector<std::uint32_t> frame, count, shifted;
     RawVector<std::uint32_t> file_frame, file_count;  ///< of one pixel, before selection
-    RawVector<std::byte> samples;                     ///< rows of 8, 16 or 32 bits
+    std::optional<RowReader> rows;
     TileCells cells;
+    RawVector<std::byte> samples, row;  ///< of a block of pixels, of one pixel
     RawVector<double> value;
     PixelScratch scratch;
     LagSums sums{};

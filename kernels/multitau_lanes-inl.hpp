@@ -172,7 +172,9 @@ HWY_INLINE void upper_lane_levels(std::int16_t* columns,
                                   const LagLadder& ladder,
                                   LaneSums& out) {
     for (;; ++level, largest *= 2) {
-        HWY_ALIGN std::uint64_t sums[8][most_lanes] = {};
+        HWY_ALIGN std::uint64_t sums[8][most_lanes];
+        for (int i = 0; i < (level == 0 ? 8 : 4); ++i)
+            std::fill_n(sums[i], lanes_in_group(), 0);
         if (level == 0) {
             lane_dots<8>(columns, n, steps_of(largest, small), sums);
         } else {

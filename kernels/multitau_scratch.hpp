@@ -29,7 +29,8 @@ class BlockRow {
     RawVector<T> buffer_;
 };
 
-/// Pixels that are correlated together, at most: the 32-bit lanes of the longest vector.
+/// Half of the pixels that are correlated together, at most: the 32-bit lanes of the longest
+/// vector.
 constexpr int most_lanes = 16;
 
 /// Sums of a group of pixels, those of a lag side by side; see LagSums. Levels from `end_level` on,
@@ -54,8 +55,9 @@ struct PixelScratch {
     BlockRow<std::int16_t> blocks;
     RawVector<std::uint64_t> wide_blocks;
     BlockRow<double> real_blocks;
-    BlockRow<std::int16_t> columns;  ///< of a group of pixels
-    LaneSums lanes{};
+    BlockRow<std::int16_t> columns;  ///< of half a group of pixels
+    BlockRow<std::uint8_t> byte_blocks;
+    LaneSums lanes[2]{};  ///< of the halves of a group
     WeightedLaneSums weighted_lanes{};
     RawVector<std::uint32_t> first, second;  ///< collected pairs of events
     std::uint64_t slot_sums[(LagLadder::max_levels + 2) * slots_per_level]{};

@@ -30,7 +30,22 @@ inline void add_ratios(const double* HWY_RESTRICT G2,
                        double* HWY_RESTRICT row,
                        double* HWY_RESTRICT square,
                        std::int64_t* HWY_RESTRICT n_signal) {
-    for (std::size_t i = 0; i < n_lags; ++i) {
+    const hn::ScalableTag<double> d;
+    const hn::RebindToSigned<decltype(d)> d_count;
+    std::size_t i = 0;
+    for (; i + hn::Lanes(d) <= n_lags; i += hn::Lanes(d)) {
+        const auto product = hn::Mul(hn::LoadU(d, past + i), hn::LoadU(d, future + i));
+        const auto signal = hn::Gt(product, hn::Zero(d));
+        const auto divisor = hn::IfThenElse(signal, product, hn::Set(d, 1.0));
+        const auto quotient =
+            hn::Div(hn::Mul(hn::LoadU(d, G2 + i), hn::LoadU(d, pairs + i)), divisor);
+        const auto ratio = hn::IfThenElseZero(signal, quotient);
+        hn::StoreU(hn::Add(hn::LoadU(d, row + i), ratio), d, row + i);
+        hn::StoreU(hn::Add(hn::LoadU(d, square + i), hn::Mul(ratio, ratio)), d, square + i);
+        const auto minus_one = hn::BitCast(d_count, hn::VecFromMask(d, signal));
+        hn::StoreU(hn::Sub(hn::LoadU(d_count, n_signal + i), minus_one), d_count, n_signal + i);
+    }
+    for (; i < n_lags; ++i) {
         const double product = past[i] * future[i];
         const bool signal = product > 0;
         const double ratio = signal ? G2[i] * pairs[i] / (signal ? product : 1.0) : 0.0;
@@ -135,10 +150,12 @@ inline void counts_as_doubles(const LagSums& sums,
                               PixelSums& out) {
     const auto n_lags = static_cast<std::size_t>(ladder.n_lags());
     std::uint64_t past[max_lags], future[max_lags];
+    std::uint64_t inside[max_lags];
+    for (int level = 0; level < ladder.n_levels; ++level)
+        std::fill_n(inside + core::first_lag(level), level == 0 ? 8 : 4, sums.total[level]);
     for (std::size_t i = 0; i < n_lags; ++i) {
-        const std::uint64_t inside = sums.total[core::lag_level(static_cast<int>(i))];
-        past[i] = inside - sums.tail[i];
-        future[i] = inside - sums.head[i];
+        past[i] = inside[i] - sums.tail[i];
+        future[i] = inside[i] - sums.head[i];
     }
     // No sum exceeds total^2.
     if (total < std::uint64_t{1} << 26) {

@@ -4,17 +4,14 @@
 #include "kernels/cell_sums.hpp"
 #include "kernels/device_events.hpp"
 #include "kernels/device_frames.hpp"
+#include "kernels/row_reader.hpp"
 #include "kernels/series_record.hpp"
 
-#include <oneapi/tbb/parallel_for.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
-#include <type_traits>
 
 namespace xpcs {
 
@@ -30,7 +27,7 @@ SeriesCounts& SeriesCounts::operator+=(const SeriesCounts& other) {
 
 std::uint64_t SeriesPiece::memory_bytes() const {
     return narrow.capacity() * sizeof narrow[0] + wide.capacity() * sizeof wide[0] +
-           rows.capacity() + tile_begin.capacity() * sizeof tile_begin[0] +
+           lines.capacity() + tile_begin.capacity() * sizeof tile_begin[0] +
            frame_photons.capacity() * sizeof frame_photons[0];
 }
 
@@ -152,8 +149,6 @@ namespace {
 /// A tile's part of a piece is short and lies far from that of the next piece, so the hardware does
 /// not see it coming: it is asked for this many pieces before its turn.
 constexpr std::size_t ahead = 4;
-/// The same for rows: they lie side by side in each piece, but the pieces are many.
-constexpr std::int64_t rows_ahead = 16;
 
 /// Calls visit(piece, begin, end) for the part of every piece that belongs to a tile, in file
 /// order.
@@ -319,30 +314,96 @@ std::int64_t PixelSeries::n_records_on(std::int64_t tile,
     return n;
 }
 
+namespace {
+
+/// An odd number of cache lines, so that the same frame of all blocks does not fall into one set of
+/// the cache.
+std::int64_t pitch_of_blocks(std::int64_t n_frames) {
+    constexpr std::int64_t line = 64;
+    return ((n_frames * TileCells::block + line - 1) / line | 1) * line;
+}
+
+/// The counts of a tile while they are filled by time: cleared shortly before their records come
+/// and added up shortly after, both while they are in the cache.
+class CellWindow {
+  public:
+    CellWindow(std::int64_t n_frames, TileCells& cells) : n_frames_(n_frames), cells_(cells) {}
+
+    /// Records of frames [first, last] come next, and none of an earlier one any more.
+    void move(std::int64_t first, std::int64_t last) {
+        if (last >= cleared_) clear_to(std::min(n_frames_, (last / step + 1) * step));
+        if (first >= summed_ + step) sum_to(first / step * step);
+    }
+    /// What all counts hold.
+    CellSums finish() {
+        clear_to(n_frames_);
+        sum_to(n_frames_);
+        return held_;
+    }
+
+  private:
+    static constexpr std::int64_t step = 16;  ///< frames; 8 KiB of counts. Measured
+
+    template <class Use>
+    void for_blocks(std::int64_t begin, std::int64_t end, const Use& use) {
+        constexpr std::int64_t block = TileCells::block;
+        for (std::int64_t k = 0; k < tile_pixels / block; ++k)
+            use(cells_.count.data() + k * cells_.pitch + begin * block,
+                static_cast<std::size_t>((end - begin) * block));
+    }
+    void clear_to(std::int64_t end) {
+        for_blocks(cleared_, end, [](std::uint8_t* count, std::size_t n) {
+            std::fill_n(count, n, std::uint8_t{0});
+        });
+        cleared_ = end;
+    }
+    void sum_to(std::int64_t end) {
+        for_blocks(summed_, end, [&](const std::uint8_t* count, std::size_t n) {
+            const CellSums sums = sums_of_cells(count, n);
+            held_.photons += sums.photons;
+            held_.lit += sums.lit;
+        });
+        summed_ = end;
+    }
+
+    std::int64_t n_frames_;
+    TileCells& cells_;
+    std::int64_t cleared_ = 0, summed_ = 0;  ///< frames before these are
+    CellSums held_;
+};
+
+}  // namespace
+
 // Records of a piece go by time, so each block is filled from front to back. Bytes wrap; where one
 // did, the counts hold fewer photons than the records.
 bool PixelSeries::scatter(std::int64_t tile, std::int64_t n_frames, TileCells& out) const {
-    out.count.resize(static_cast<std::size_t>(n_frames << tile_bits));
-    std::fill(out.count.begin(), out.count.end(), std::uint8_t{0});
     constexpr std::size_t block = TileCells::block;
+    out.pitch = pitch_of_blocks(n_frames);
+    out.count.resize(static_cast<std::size_t>(out.pitch) * (tile_pixels / block));
     std::array<std::size_t, tile_pixels> place{};
     for (std::size_t p = 0; p < place.size(); ++p)
-        place[p] = p / block * block * static_cast<std::size_t>(n_frames) + p % block;
+        place[p] = p / block * static_cast<std::size_t>(out.pitch) + p % block;
     std::uint8_t* counts = out.count.data();
+    CellWindow window(n_frames, out);
+    if (!ordered_) window.move(0, n_frames - 1);
     std::uint64_t photons = 0;
     std::int64_t n = 0;
     for_each_part(*this, tile, [&](const PieceRecords& piece, std::uint32_t i, std::uint32_t end) {
+        if (i == end) return;
         n += end - i;
+        // In 32 bits: a piece may begin before the first frame that is read.
+        const auto frame_of = [&](std::uint32_t k) -> std::uint32_t {
+            return piece.base + NarrowRecord::frame(piece.narrow[k]);
+        };
+        if (ordered_) window.move(frame_of(i), frame_of(end - 1));
         for (; i < end; ++i) {
             const std::uint32_t r = piece.narrow[i];
-            // In 32 bits: a piece may begin before the first frame that is read.
-            const std::size_t frame = piece.base + NarrowRecord::frame(r);
-            counts[place[NarrowRecord::pixel(r)] + frame * block] +=
+            counts[place[NarrowRecord::pixel(r)] + std::size_t{frame_of(i)} * block] +=
                 static_cast<std::uint8_t>(NarrowRecord::count(r));
             photons += NarrowRecord::count(r);
         }
     });
-    const CellSums held = sums_of_cells(counts, out.count.size());
+    const CellSums held = window.finish();
     out.n_records = n;
     out.duplicates = n - held.lit;
     return held.photons == photons;
@@ -362,12 +423,12 @@ void PixelSeries::add_pixel_photons(const FrameMap& frames,
         return frames(begin + frame) != FrameMap::left_out;
     };
     if (dense_) {
-        std::vector<std::uint32_t> row(frame_photons_.size());
+        RowReader rows(*this, static_cast<std::int64_t>(frame_photons_.size()));
         for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
             for (std::int64_t slot = first_slot(tile); slot < end_slot(tile); ++slot) {
-                gather_row(slot, static_cast<std::int64_t>(row.size()), row.data());
+                const std::uint32_t* row = rows.row(slot);
                 std::uint64_t& sum = sums[static_cast<std::size_t>(slot)];
-                for (std::size_t f = 0; f < row.size(); ++f) {
+                for (std::size_t f = 0; f < frame_photons_.size(); ++f) {
                     if (row[f] > 0 && is_used(static_cast<std::int64_t>(f))) sum += row[f];
                 }
             }
@@ -406,7 +467,7 @@ std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& ma
     if (is_on_device()) return remove_from_device_frames(marked);
     std::int64_t removed = 0;
     TileEvents events;
-    std::vector<std::uint32_t> row(dense_ ? frame_photons_.size() : 0);
+    RowReader rows(*this, dense_ ? static_cast<std::int64_t>(frame_photons_.size()) : 0);
     for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
         const std::int64_t first = first_slot(tile);
         const std::uint8_t* mark = marked.data() + first;
@@ -416,8 +477,8 @@ std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& ma
         for (std::int64_t p = 0; p < n; ++p) {
             if (mark[p] == 0) continue;
             if (dense_) {
-                gather_row(first + p, static_cast<std::int64_t>(row.size()), row.data());
-                for (std::size_t f = 0; f < row.size(); ++f) {
+                const std::uint32_t* row = rows.row(first + p);
+                for (std::size_t f = 0; f < frame_photons_.size(); ++f) {
                     frame_photons_.remove(f, row[f]);
                     removed += row[f] != 0;
                 }
@@ -433,82 +494,5 @@ std::int64_t PixelSeries::remove_from_frames(const std::vector<std::uint8_t>& ma
     }
     return removed;
 }
-
-std::int64_t PixelSeries::n_lit_left_out(const FrameMap& frames,
-                                         const std::vector<std::uint8_t>& marked) const {
-    if (frames_on_device_) return frames_on_device_->n_lit_left_out(frames, marked);
-    std::atomic<std::int64_t> all{0};
-    oneapi::tbb::parallel_for(std::size_t{0}, pieces_.size(), [&](std::size_t k) {
-        const SeriesPiece& piece = pieces_[k];
-        const auto n_frames = static_cast<std::size_t>(piece.n_frames);
-        std::vector<std::uint8_t> left_out(n_frames);
-        for (std::size_t f = 0; f < n_frames; ++f)
-            left_out[f] =
-                frames(piece.frame_base + static_cast<std::int64_t>(f)) == FrameMap::left_out;
-        const auto count = [&](auto sample) {
-            const auto* row = reinterpret_cast<const decltype(sample)*>(piece.rows.data());
-            std::int64_t n = 0;
-            for (std::int64_t slot = first_slot(first_tile()); slot < end_slot(end_tile() - 1);
-                 ++slot, row += n_frames) {
-                if (marked[static_cast<std::size_t>(slot)] != 0) continue;
-                for (std::size_t f = 0; f < n_frames; ++f)
-                    n += (row[f] != 0 ? 1 : 0) & left_out[f];
-            }
-            all += n;
-        };
-        switch (piece.sample_bytes) {
-        case 0:
-            break;
-        case 1:
-            count(std::uint8_t{});
-            break;
-        case 2:
-            count(std::uint16_t{});
-            break;
-        default:
-            count(std::uint32_t{});
-        }
-    });
-    return all;
-}
-
-template <class Sample>
-void PixelSeries::gather_row(std::int64_t slot, std::int64_t n, Sample* out) const {
-    std::fill(out, out + n, Sample{0});
-    const std::int64_t local = slot - first_slot(first_tile());
-    for (const SeriesPiece& piece : pieces_) {
-        const std::int64_t base = piece.frame_base - range_.begin_frame;
-        const std::int64_t n_f = std::min(piece.n_frames, n - base);
-        const std::byte* row =
-            piece.rows.data() + local * piece.n_frames * std::int64_t{piece.sample_bytes};
-        __builtin_prefetch(row + rows_ahead * piece.n_frames * std::int64_t{piece.sample_bytes});
-        const auto copy = [&](auto sample) {
-            const auto* in = reinterpret_cast<const decltype(sample)*>(row);
-            std::int64_t f = 0;
-            if constexpr (sizeof(sample) == sizeof(Sample)) {
-                // A row of a piece is short: calls of memcpy would cost more than the copying.
-                constexpr std::int64_t some = 16 / sizeof(Sample);
-                for (; f + some <= n_f; f += some)
-                    std::memcpy(out + base + f, in + f, 16);
-            }
-            for (; f < n_f; ++f)
-                out[base + f] = static_cast<Sample>(in[f]);
-        };
-        switch (piece.sample_bytes) {
-        case 1:
-            copy(std::uint8_t{});
-            break;
-        case 2:
-            copy(std::uint16_t{});
-            break;
-        default:
-            copy(std::uint32_t{});
-        }
-    }
-}
-
-template void PixelSeries::gather_row(std::int64_t, std::int64_t, std::uint8_t*) const;
-template void PixelSeries::gather_row(std::int64_t, std::int64_t, std::uint16_t*) const;
-template void PixelSeries::gather_row(std::int64_t, std::int64_t, std::uint32_t*) const;
 
 }  // namespace xpcs

@@ -4,8 +4,9 @@
 // Files come frame by frame, correlation wants pixel by pixel. Each chunk of a file is sorted, on
 // its own and in parallel, into *tiles* of 512 neighbouring kept pixels; the series of a tile is
 // then the concatenation of its part of every piece, in file order. Events are kept as 4-byte
-// records (pixel in tile, frame in piece, count), whole frames as transposed rows of 1, 2 or 4
-// bytes. Memory: 4 bytes per event, or the sample size per sample, and 4 bytes per frame.
+// records (pixel in tile, frame in piece, count), whole frames as lines: samples of 1, 2 or 4 bytes
+// of 64 neighbouring kept pixels, frame after frame. Memory: 4 bytes per event, or the sample size
+// per sample, and 4 bytes per frame.
 //
 // Or a GPU has the photons: events that it decoded and sorted (device_events.hpp), or frames as
 // they lie in the file (device_frames.hpp). Then nothing can be gathered here.
@@ -18,6 +19,7 @@
 #include "kernels/events.hpp"
 #include "kernels/frame_map.hpp"
 #include "kernels/frame_photons.hpp"
+#include "kernels/hd.hpp"
 #include "kernels/partition.hpp"
 
 #include <array>
@@ -35,6 +37,22 @@ class DeviceFrames;
 
 constexpr int tile_bits = 9;
 constexpr std::int64_t tile_pixels = std::int64_t{1} << tile_bits;
+
+/// Pixels of whole frames whose samples of a frame lie side by side: a cache line of bytes.
+constexpr std::int64_t line_pixels = 64;
+static_assert(tile_pixels % line_pixels == 0, "no line lies in two tiles");
+
+/// Where sample `place` of lines [line][frame][pixel] belongs.
+struct LinePlace {
+    std::uint64_t slot;  ///< from the first of the lines
+    std::int64_t frame;
+};
+XPCS_HD inline LinePlace line_place(std::uint64_t place, std::int64_t n_frames) {
+    const std::uint64_t row = place / std::uint64_t{line_pixels};
+    const auto frames = static_cast<std::uint64_t>(n_frames);
+    return {row / frames * std::uint64_t{line_pixels} + place % std::uint64_t{line_pixels},
+            static_cast<std::int64_t>(row % frames)};
+}
 
 inline std::int64_t n_tiles(const Partition& partition) {
     return (partition.n_kept() + tile_pixels - 1) >> tile_bits;
@@ -73,8 +91,10 @@ struct SeriesPiece {
     bool ordered = true;              ///< frames never decrease
     RawVector<std::uint32_t> narrow;  ///< records, see series_record.hpp
     RawVector<std::uint64_t> wide;    ///< records of chunks that span many frames
-    std::vector<std::uint32_t> tile_begin;     ///< [tiles in range + 1] into narrow or wide
-    RawVector<std::byte> rows;                 ///< dense: [kept pixels in range][n_frames] samples
+    std::vector<std::uint32_t> tile_begin;  ///< [tiles in range + 1] into narrow or wide
+    /// Dense: [kept pixels in range / line_pixels, rounded up][n_frames][line_pixels] samples, 0
+    /// behind the last pixel.
+    RawVector<std::byte> lines;
     int sample_bytes = 0;                      ///< dense: 1, 2 or 4
     std::vector<std::uint64_t> frame_photons;  ///< [n_frames] sum over kept pixels of the range
     std::vector<SplitEvent> splits;
@@ -112,7 +132,7 @@ bool make_piece(const std::uint64_t* words,
                 SeriesPiece& piece,
                 WordCounts& counts);
 
-/// Sorts whole frames into tiles as events (`as_events`) or as transposed rows.
+/// Sorts whole frames into tiles as events (`as_events`) or as lines.
 SeriesPiece make_piece(const DenseChunk& chunk,
                        const Partition& partition,
                        const SeriesRange& range,
@@ -140,10 +160,12 @@ struct PackedTileEvents {
 
 /// The photons of one tile in every frame, for tiles whose pixels count in many of them.
 struct TileCells {
-    static constexpr std::int64_t block = 16;  ///< pixels
-    /// [tile_pixels / block][n_frames][block], 0 behind the tile's last pixel: blocks of pixels are
-    /// correlated one after the other, and their counts shall lie side by side.
+    static constexpr std::int64_t block = 32;  ///< pixels
+    /// [tile_pixels / block] blocks, `pitch` counts apart, of [n_frames][block], 0 behind the
+    /// tile's last pixel: blocks of pixels are correlated one after the other, and their counts
+    /// shall lie side by side.
     RawVector<std::uint8_t> count;
+    std::int64_t pitch = 0;
     std::int64_t n_records = 0;
     std::int64_t duplicates = 0;  ///< records that share pixel and frame with an earlier one
 };
@@ -244,11 +266,13 @@ class PixelSeries {
     /// Of the records of a tile those on marked pixels; `marked` is of all kept pixels.
     std::int64_t n_records_on(std::int64_t tile, const std::vector<std::uint8_t>& marked) const;
 
-    /// Dense: samples of one kept pixel, frames begin_frame ... begin_frame + n - 1; frames without
-    /// data are 0. Not of series on a GPU. `Sample` (8, 16 or 32 bits, unsigned) must hold
-    /// largest_sample(). Thread-safe.
+    /// Dense: samples of the kept pixels [first_slot, first_slot + TileCells::block), frames
+    /// begin_frame ... begin_frame + n - 1, to out [n][TileCells::block]; frames without data, and
+    /// pixels behind the last one, are 0. `first_slot` is a multiple of TileCells::block. Not of
+    /// series on a GPU. `Sample` (8, 16 or 32 bits, unsigned) must hold largest_sample().
+    /// Thread-safe.
     template <class Sample>
-    void gather_row(std::int64_t slot, std::int64_t n, Sample* out) const;
+    void gather_cells(std::int64_t first_slot, std::int64_t n, Sample* out) const;
 
   private:
     const Partition* partition_;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/scattering.hpp"
 
+#include "kernels/row_reader.hpp"
+
 #include <oneapi/tbb/enumerable_thread_specific.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 
 namespace xpcs {
@@ -37,12 +40,15 @@ void count_tile(const PixelSeries& series,
                 const SegmentPlan& segments,
                 std::int64_t tile,
                 TileEvents& events,
-                RawVector<std::uint32_t>& row,
+                std::optional<RowReader>& rows,
                 MultitauSums& out) {
     const Partition& partition = series.partition();
     const std::int64_t base = series.range().begin_frame;
     const std::int64_t first = series.first_slot(tile);
-    if (!series.dense()) {
+    const auto n_frames = static_cast<std::int64_t>(series.frame_photons().size());
+    if (series.dense()) {
+        if (!rows) rows.emplace(series, n_frames);
+    } else {
         series.gather(tile, events);
         out.duplicates += events.duplicates;  // in all frames, as multitau() counts them
     }
@@ -62,10 +68,9 @@ void count_tile(const PixelSeries& series,
             if (segment >= 0) of_bin[segment] += count;
         };
         if (series.dense()) {
-            row.resize(series.frame_photons().size());
-            series.gather_row(slot, static_cast<std::int64_t>(row.size()), row.data());
-            for (std::size_t f = 0; f < row.size(); ++f) {
-                if (row[f] > 0) add(base + static_cast<std::int64_t>(f), row[f]);
+            const std::uint32_t* row = rows->row(slot);
+            for (std::int64_t f = 0; f < n_frames; ++f) {
+                if (row[f] > 0) add(base + f, row[f]);
             }
             continue;
         }
@@ -96,7 +101,7 @@ MultitauSums count_photons(const PixelSeries& series,
     struct Worker {
         MultitauSums sums;
         TileEvents events;
-        RawVector<std::uint32_t> row;
+        std::optional<RowReader> rows;
     };
     // Sums of integers: any order of tiles gives the same.
     oneapi::tbb::enumerable_thread_specific<Worker> workers([&] {
@@ -106,7 +111,7 @@ MultitauSums count_photons(const PixelSeries& series,
     arena.execute([&] {
         oneapi::tbb::parallel_for(series.first_tile(), series.end_tile(), [&](std::int64_t tile) {
             Worker& mine = workers.local();
-            count_tile(series, frames, excluded, segments, tile, mine.events, mine.row, mine.sums);
+            count_tile(series, frames, excluded, segments, tile, mine.events, mine.rows, mine.sums);
         });
     });
     MultitauSums out = empty_counts(series.partition(), segments);

@@ -12,11 +12,12 @@ namespace {
 
 constexpr unsigned block_size = 256;
 
-/// Some samples of one piece, in the piece's order [slot][frame].
+/// Some samples of one piece, in the piece's order [line][frame][pixel].
 struct SampleSpan {
     const void* samples;
-    std::uint64_t first;  ///< place of the first sample among those of the batch
+    std::uint64_t first;  ///< place of the first sample among those of the batch's lines
     std::uint64_t n;
+    std::uint32_t n_slots;  ///< of the batch, which begins with a line
     std::int64_t piece_frames;
     std::int64_t frame_base;  ///< in the file
 };
@@ -28,13 +29,11 @@ unpack_rows(SampleSpan span, FrameMap frames, std::int64_t n_frames, std::uint32
     if (i >= span.n) return;
     const std::uint32_t value = static_cast<const Sample*>(span.samples)[i];
     if (value == 0) return;
-    const std::uint64_t place = span.first + i;
-    const auto piece_frames = static_cast<std::uint64_t>(span.piece_frames);
-    const std::uint64_t slot = place / piece_frames;
-    const std::int64_t frame =
-        frames(span.frame_base + static_cast<std::int64_t>(place % piece_frames));
+    const LinePlace place = line_place(span.first + i, span.piece_frames);
+    if (place.slot >= span.n_slots) return;
+    const std::int64_t frame = frames(span.frame_base + place.frame);
     if (frame == FrameMap::left_out) return;
-    add_atomic(rows + slot * static_cast<std::uint64_t>(n_frames) +
+    add_atomic(rows + place.slot * static_cast<std::uint64_t>(n_frames) +
                    static_cast<std::uint64_t>(frame),
                value);
 }
@@ -123,18 +122,25 @@ void SeriesBuffers::load_rows(const PixelSeries& series,
     const auto first_slot =
         static_cast<std::size_t>(batch.first_slot - series.first_slot(series.first_tile()));
     for (const SeriesPiece& piece : series.pieces()) {
-        if (piece.rows.empty()) continue;
+        if (piece.lines.empty()) continue;
         const auto width = static_cast<std::size_t>(piece.sample_bytes);
         const auto length = static_cast<std::size_t>(piece.n_frames);
-        const std::byte* rows = piece.rows.data() + first_slot * length * width;
-        const std::size_t n_samples = static_cast<std::size_t>(batch.n_slots) * length;
+        const std::byte* lines = piece.lines.data() + first_slot * length * width;
+        constexpr auto line = static_cast<std::size_t>(line_pixels);
+        const std::size_t n_samples =
+            (static_cast<std::size_t>(batch.n_slots) + line - 1) / line * line * length;
         const std::size_t room = staging.bytes() / width;
         for (std::size_t at = 0; at < n_samples;) {
             const std::size_t n = std::min(room, n_samples - at);
             Staging::Buffer& buffer = staging.acquire();
-            parallel_copy(buffer.host.data(), rows + at * width, n * width);
+            parallel_copy(buffer.host.data(), lines + at * width, n * width);
             copy_to_device(buffer.device.data(), buffer.host.data(), n * width, stream);
-            const SampleSpan span{buffer.device.data(), at, n, piece.n_frames, piece.frame_base};
+            const SampleSpan span{buffer.device.data(),
+                                  at,
+                                  n,
+                                  static_cast<std::uint32_t>(batch.n_slots),
+                                  piece.n_frames,
+                                  piece.frame_base};
             launch(width == 1   ? unpack_rows<std::uint8_t>
                    : width == 2 ? unpack_rows<std::uint16_t>
                                 : unpack_rows<std::uint32_t>,

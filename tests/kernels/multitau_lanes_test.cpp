@@ -127,6 +127,53 @@ TEST(Lanes, ManyLargeCounts) {
     expect_lanes_right(run, request_for(run.n_frames), "700 counts of 23 000");
 }
 
+/// Sums of bytes are emptied before they pass 16 bits, and blocks leave the bytes in time.
+TEST(Lanes, CountsAroundTheLargestOfBytes) {
+    for (const int count : {1, 11, 22, 23, 44, 45, 46, 63, 64, 127, 128, 129}) {
+        reference::Run run = empty_run(601, 35, 5);
+        for (double& c : run.counts)
+            c = count;
+        expect_lanes_right(run, request_for(run.n_frames), "all " + std::to_string(count));
+        for (std::int64_t p = 0; p < run.n_pixels; ++p) {
+            for (std::int64_t t = 0; t < run.n_frames; ++t)
+                at(run, t, p) = (t + p) % 5 == 0 ? count : (t + p) % 3;
+        }
+        expect_lanes_right(run, request_for(run.n_frames), "up to " + std::to_string(count));
+    }
+}
+
+TEST(Lanes, AnExcludedBrightPixelAmongBytes) {
+    reference::Run run = poisson_run(600, 48, 0.7, 14, 6);
+    for (std::int64_t t = 0; t < run.n_frames; ++t)
+        at(run, t, 21) = 200 + static_cast<double>(t % 50);
+    std::vector<std::uint8_t> excluded(48, 0);
+    excluded[21] = 1;
+    MultitauRequest request = request_for(run.n_frames);
+    request.excluded = &excluded;
+    expect_lanes_right(run, request, "an excluded pixel of 200 to 249");
+}
+
+/// Sums of bytes leave 32 bits, too: 45 photons in each of 2 200 000 frames.
+TEST(Lanes, SumsOfBytesBeyond32Bits) {
+    constexpr std::int64_t n_frames = 2'200'000;
+    constexpr std::uint8_t count = 45;
+    const Partition partition = make_partition(1, 1, {1}, {1}, 1, 1);
+    DenseChunk chunk;
+    chunk.n_frames = n_frames;
+    chunk.n_pixels = chunk.sample_bytes = 1;
+    chunk.allocate(n_frames);
+    std::fill_n(reinterpret_cast<std::uint8_t*>(chunk.store.data()), n_frames, count);
+    PixelSeries series(partition, {}, true);
+    PieceScratch scratch;
+    series.append(make_piece(chunk, partition, {}, false, scratch));
+    const MultitauSums sums = cpu::multitau(series, request_for(n_frames));
+    for (std::size_t i = 0; i < sums.whole.pairs.size(); ++i) {
+        const Lag& lag = sums.whole.ladder.lags[i];
+        const auto block = static_cast<uint128>(count) << lag.level;
+        ASSERT_TRUE(sums.whole.G2[i] == block * block * static_cast<uint128>(lag.n_pairs)) << i;
+    }
+}
+
 TEST(Lanes, OneBrightPixelAmongMany) {
     reference::Run run = poisson_run(500, 48, 0.5, 9, 6);
     for (std::int64_t t = 0; t < run.n_frames; ++t)

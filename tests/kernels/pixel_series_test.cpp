@@ -195,6 +195,12 @@ TEST(PixelSeries, TheOrderOfPixelsInAFrameDoesNotMatter) {
     }
 }
 
+std::uint8_t count_at(const TileCells& cells, std::int64_t pixel, std::int64_t frame) {
+    return cells
+        .count[static_cast<std::size_t>(pixel / TileCells::block * cells.pitch +
+                                        frame * TileCells::block + pixel % TileCells::block)];
+}
+
 TEST(PixelSeries, CountsOfATileAreItsSamples) {
     const reference::Run run = poisson_run(90, 600, 0.3, 29, 20);
     const Partition partition = partition_of(run);
@@ -204,14 +210,12 @@ TEST(PixelSeries, CountsOfATileAreItsSamples) {
         ASSERT_TRUE(series.scatter(tile, run.n_frames, cells));
         EXPECT_EQ(cells.duplicates, 0);
         EXPECT_EQ(cells.n_records, series.n_records(tile));
-        for (std::int64_t i = 0; i < tile_pixels * run.n_frames; ++i) {
-            const std::int64_t block = i / (run.n_frames * TileCells::block);
-            const std::int64_t frame = i / TileCells::block % run.n_frames;
-            const std::int64_t p =
-                tile * tile_pixels + block * TileCells::block + i % TileCells::block;
-            const double expected = p < run.n_pixels ? run.at(frame, p) : 0;
-            ASSERT_EQ(cells.count[static_cast<std::size_t>(i)], expected)
-                << "pixel " << p << ", frame " << frame;
+        for (std::int64_t p = 0; p < tile_pixels; ++p) {
+            const std::int64_t slot = tile * tile_pixels + p;
+            for (std::int64_t t = 0; t < run.n_frames; ++t) {
+                ASSERT_EQ(count_at(cells, p, t), slot < run.n_pixels ? run.at(t, slot) : 0)
+                    << "pixel " << slot << ", frame " << t;
+            }
         }
     }
 }
@@ -225,11 +229,42 @@ TEST(PixelSeries, CountsOfATileBeginWithTheFirstFrameRead) {
     TileCells cells;
     ASSERT_TRUE(series.scatter(0, n_frames, cells));
     for (std::int64_t p = 0; p < run.n_pixels; ++p) {
-        const std::int64_t first =
-            p / TileCells::block * TileCells::block * n_frames + p % TileCells::block;
         for (std::int64_t t = 0; t < n_frames; ++t) {
-            const auto at = static_cast<std::size_t>(first + t * TileCells::block);
-            ASSERT_EQ(cells.count[at], run.at(begin + t, p)) << "pixel " << p << ", frame " << t;
+            ASSERT_EQ(count_at(cells, p, t), run.at(begin + t, p))
+                << "pixel " << p << ", frame " << t;
+        }
+    }
+}
+
+// Records of one frame lie in two pieces, some frames have none, and buffers are used again.
+TEST(PixelSeries, CountsOfATileAreClearedBeforeTheyAreFilled) {
+    reference::Run run = poisson_run(300, 40, 0.3, 43, 20);
+    for (std::int64_t p = 0; p < run.n_pixels; ++p) {
+        for (const std::int64_t first : {0, 70, 260})
+            for (std::int64_t t = first; t < first + 40; ++t)
+                at(run, t, p) = 0;
+    }
+    const Partition partition = partition_of(run);
+    const PixelSeries in_order = sparse_series(run, partition, {}, 17);
+    PixelSeries in_disorder(partition, {}, false);
+    std::vector<EventChunk> chunks = event_chunks(run, 17);
+    std::reverse(chunks.begin(), chunks.end());
+    PieceScratch scratch;
+    for (const EventChunk& chunk : chunks)
+        in_disorder.append(make_piece(chunk, partition, {}, scratch));
+    ASSERT_TRUE(in_order.ordered());
+    ASSERT_FALSE(in_disorder.ordered());
+    for (const PixelSeries* series :
+         std::initializer_list<const PixelSeries*>{&in_order, &in_disorder}) {
+        TileCells cells;
+        cells.count.assign(1'000'000, 77);
+        ASSERT_TRUE(series->scatter(0, run.n_frames, cells));
+        EXPECT_EQ(cells.duplicates, 0);
+        for (std::int64_t p = 0; p < tile_pixels; ++p) {
+            for (std::int64_t t = 0; t < run.n_frames; ++t) {
+                ASSERT_EQ(count_at(cells, p, t), p < run.n_pixels ? run.at(t, p) : 0)
+                    << "pixel " << p << ", frame " << t;
+            }
         }
     }
 }
@@ -249,7 +284,7 @@ TEST(PixelSeries, CountsOfATileAreSumsUpTo255) {
     };
     TileCells cells;
     ASSERT_TRUE(scatter(55, cells));
-    EXPECT_EQ(cells.count[2 * TileCells::block + 7], 255);
+    EXPECT_EQ(count_at(cells, 7, 2), 255);
     EXPECT_EQ(cells.n_records, 5);
     EXPECT_EQ(cells.duplicates, 2);
     EXPECT_FALSE(scatter(56, cells));  // a byte would be 0 again

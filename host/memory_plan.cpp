@@ -115,7 +115,8 @@ std::uint64_t bytes_per_frame(const RunConfig& config,
     if (!setup.monitor.values.empty() || (config.normalize_frame && has_multitau(config.type))) {
         bytes += 16;
     }
-    if (engine == "dense") bytes += 12 * static_cast<std::uint64_t>(threads);  // rows and blocks
+    // A block of pixels, its columns and the blocks of two levels, or rows of selected frames.
+    if (engine == "dense") bytes += 96 * static_cast<std::uint64_t>(threads);
     return bytes;
 }
 

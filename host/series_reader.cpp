@@ -356,7 +356,8 @@ probe_dense(const ReadOptions& options, const Partition& partition, const Series
     SeriesRange first_tile = range;
     first_tile.end_tile = std::min<std::int64_t>(range.end_tile, range.first_tile + 64);
     const SeriesPiece piece = make_piece(frames, partition, first_tile, false, work.scratch);
-    probe.sample_bytes = static_cast<std::uint32_t>(std::max(piece.sample_bytes, 1));
+    // Later frames may take a byte where these take half of one.
+    probe.sample_bytes = static_cast<std::uint32_t>(std::max(piece.sample_bits / 8, 1));
     return probe;
 }
 

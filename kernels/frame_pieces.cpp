@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
+#include <type_traits>
 
 // The order of what follows matters: this file is read once per instruction set.
 // clang-format off
@@ -33,6 +34,21 @@ line_of(const Sample* frame, const std::uint32_t* pixel, std::int64_t n, Sample*
     std::fill(gathered + n, gathered + line_pixels, Sample{0});
     return gathered;
 }
+
+/// The largest sample that lines of Out hold.
+template <class Out>
+constexpr std::uint32_t largest_of = std::numeric_limits<Out>::max();
+template <>
+constexpr std::uint32_t largest_of<HalfByte> = 0xF;
+
+/// Samples of a line that are stored together.
+template <class Out>
+constexpr std::int64_t stored_of_line = line_pixels;
+template <>
+constexpr std::int64_t stored_of_line<HalfByte> = HalfByte::apart;
+
+template <class Out>
+using Stored = std::conditional_t<std::is_same_v<Out, HalfByte>, std::uint8_t, Out>;
 
 /// Stores a vector of values that fit Out.
 template <class D, class Out>
@@ -61,7 +77,8 @@ struct LineSums {
 template <class Sample, class Out>
 class LineTally {
     static constexpr hn::ScalableTag<Sample> d{};
-    static constexpr bool narrows = sizeof(Out) < sizeof(Sample);
+    static constexpr bool fits = largest_of<Out> >= std::numeric_limits<Sample>::max();
+    static constexpr bool narrows = !fits && sizeof(Sample) > 1;
     static constexpr int lane_bytes = narrows               ? sizeof(Sample)
                                       : sizeof(Sample) == 1 ? 8
                                                             : 2 * sizeof(Sample);
@@ -84,8 +101,8 @@ class LineTally {
 
     HWY_INLINE bool has_no_data() const { return !hn::AllTrue(d, hn::Eq(no_data_, hn::Zero(d))); }
     HWY_INLINE bool has_too_large() const {
-        if constexpr (!narrows) return false;
-        const auto high = hn::Set(d, static_cast<Sample>(~Sample{std::numeric_limits<Out>::max()}));
+        if constexpr (fits) return false;
+        const auto high = hn::Set(d, static_cast<Sample>(~largest_of<Out>));
         return !hn::AllTrue(d, hn::Eq(hn::And(any_, high), hn::Zero(d)));
     }
     HWY_INLINE LineSums sums() const {
@@ -126,15 +143,24 @@ class LineTally {
 /// The samples of a line as Out, those without data as 0. What is stored is not looked at again: it
 /// has yet to arrive in the cache.
 template <class Sample, class Out>
-HWY_INLINE void clean_line(const Sample* in, Out* out, LineTally<Sample, Out>& tally) {
+HWY_INLINE void clean_line(const Sample* in, Stored<Out>* out, LineTally<Sample, Out>& tally) {
     const hn::ScalableTag<Sample> d;
     const auto no_data = hn::Set(d, std::numeric_limits<Sample>::max());
-    for (std::int64_t s = 0; s < line_pixels; s += static_cast<std::int64_t>(hn::Lanes(d))) {
+    const auto clean = [&](std::int64_t s) HWY_ATTR {
         const auto value = hn::LoadU(d, in + s);
         const auto bad = hn::VecFromMask(d, hn::Eq(value, no_data));
         const auto good = hn::AndNot(bad, value);
         tally.add(good, bad);
-        store_narrow(d, good, out + s);
+        return good;
+    };
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    for (std::int64_t s = 0; s < stored_of_line<Out>; s += lanes) {
+        if constexpr (std::is_same_v<Out, HalfByte>) {
+            const auto low = clean(s), high = clean(s + HalfByte::apart);
+            store_narrow(d, hn::Or(low, hn::ShiftLeft<4>(high)), out + s);
+        } else {
+            store_narrow(d, clean(s), out + s);
+        }
     }
 }
 
@@ -164,7 +190,7 @@ HWY_INLINE void ask_for(const Sample* line) {
 }
 
 /// The samples of one frame on the slots [first, first + n) of a tile, line after line of which
-/// each is `pitch` samples behind the one before; adds up what is lit. False if one of them does
+/// each is `pitch` elements behind the one before; adds up what is lit. False if one of them does
 /// not fit.
 template <class Sample, class Out>
 HWY_INLINE bool take_frame(const Sample* frame,
@@ -172,7 +198,7 @@ HWY_INLINE bool take_frame(const Sample* frame,
                            std::int64_t first,
                            std::int64_t n,
                            std::int64_t piece_frame,
-                           Out* line,
+                           Stored<Out>* line,
                            std::int64_t pitch,
                            SeriesPiece& piece) {
     Sample gathered[line_pixels];
@@ -181,7 +207,7 @@ HWY_INLINE bool take_frame(const Sample* frame,
         const std::int64_t n_line = std::min(line_pixels, n - s);
         const std::uint32_t* pixel = partition.pixel.data() + first + s;
         ask_for(frame + pixel[0] + tile_pixels);
-        clean_line(line_of(frame, pixel, n_line, gathered), line, tally);
+        clean_line<Sample, Out>(line_of(frame, pixel, n_line, gathered), line, tally);
     }
     if (tally.has_too_large()) return false;
     if (tally.has_no_data()) note_overflow(frame, partition, first, n, piece);
@@ -200,14 +226,16 @@ bool fill_lines(const DenseChunk& chunk,
                 std::int64_t first,
                 SeriesPiece& piece) {
     const auto* samples = reinterpret_cast<const Sample*>(chunk.samples.data());
-    auto* out = reinterpret_cast<Out*>(piece.lines.data());
-    const auto pitch = piece.n_frames * line_pixels;
+    auto* out = reinterpret_cast<Stored<Out>*>(piece.lines.data());
+    constexpr std::int64_t line = stored_of_line<Out>;
+    const std::int64_t pitch = piece.n_frames * line;
     for (std::int64_t slot = first_slot; slot < end_slot; slot += tile_pixels) {
         const std::int64_t n = std::min(tile_pixels, end_slot - slot);
-        Out* lines = out + (slot - first_slot) * piece.n_frames;
+        auto* lines = out + (slot - first_slot) / line_pixels * pitch;
         for (std::int64_t f = 0; f < piece.n_frames; ++f) {
             const Sample* frame = samples + (first + f) * chunk.n_pixels;
-            if (!take_frame(frame, partition, slot, n, f, lines + f * line_pixels, pitch, piece)) {
+            if (!take_frame<Sample, Out>(
+                    frame, partition, slot, n, f, lines + f * line, pitch, piece)) {
                 return false;
             }
         }
@@ -215,7 +243,7 @@ bool fill_lines(const DenseChunk& chunk,
     return true;
 }
 
-/// Lines of piece.sample_bytes from samples of chunk.sample_bytes; false if they do not fit.
+/// Lines of piece.sample_bits from samples of chunk.sample_bytes; false if they do not fit.
 bool make_lines(const DenseChunk& chunk,
                 const Partition& partition,
                 std::int64_t first_slot,
@@ -228,9 +256,10 @@ bool make_lines(const DenseChunk& chunk,
     };
     const auto run_as = [&](auto sample) {
         using Sample = decltype(sample);
-        if (piece.sample_bytes == 1) return run(sample, std::uint8_t{});
+        if (piece.sample_bits == 4) return run(sample, HalfByte{});
+        if (piece.sample_bits == 8) return run(sample, std::uint8_t{});
         if constexpr (sizeof(Sample) > 1) {
-            if (piece.sample_bytes == 2) return run(sample, std::uint16_t{});
+            if (piece.sample_bits == 16) return run(sample, std::uint16_t{});
         }
         if constexpr (sizeof(Sample) > 2) return run(sample, std::uint32_t{});
         return false;
@@ -326,11 +355,13 @@ SeriesPiece events_from_frames(const DenseChunk& chunk,
     return piece;
 }
 
-/// Lines as narrow as the samples on kept pixels allow. Most runs need a byte, so the narrowest is
-/// tried first; the first sample that is too large comes early where there are such.
+/// Lines as narrow as the samples on kept pixels allow, but no narrower than those of the last
+/// chunk: where a width is too small, the first sample that shows it may come late.
 template <class Sample>
-SeriesPiece
-lines_from_frames(const DenseChunk& chunk, const Partition& partition, const SeriesRange& range) {
+SeriesPiece lines_from_frames(const DenseChunk& chunk,
+                              const Partition& partition,
+                              const SeriesRange& range,
+                              PieceScratch& scratch) {
     std::int64_t first = 0;
     SeriesPiece piece;
     piece.n_frames = frames_wanted<Sample>(chunk, range, first);
@@ -341,17 +372,20 @@ lines_from_frames(const DenseChunk& chunk, const Partition& partition, const Ser
     const std::int64_t end_slot =
         std::min(partition.n_kept(), std::int64_t{tiles.first + tiles.n} << tile_bits);
     const std::int64_t n_lines = (end_slot - first_slot + line_pixels - 1) / line_pixels;
-    for (piece.sample_bytes = 1;; piece.sample_bytes *= 2) {
+    constexpr int most_bits = 8 * sizeof(Sample);
+    for (piece.sample_bits = std::min(scratch.sample_bits, most_bits);; piece.sample_bits *= 2) {
         piece.counts = {};
         piece.overflow_slots.clear();
         piece.frame_photons.assign(static_cast<std::size_t>(piece.n_frames), 0);
+        piece.lines.clear();
         piece.lines.resize(static_cast<std::size_t>(n_lines * line_pixels * piece.n_frames) *
-                           static_cast<std::size_t>(piece.sample_bytes));
+                           static_cast<std::size_t>(piece.sample_bits) / 8);
         if (HWY_DYNAMIC_DISPATCH(make_lines)(
                 chunk, partition, first_slot, end_slot, first, piece)) {
             break;
         }
     }
+    scratch.sample_bits = piece.sample_bits;
     piece.counts.photons = static_cast<std::int64_t>(
         std::accumulate(piece.frame_photons.begin(), piece.frame_photons.end(), std::uint64_t{0}));
     return piece;
@@ -386,7 +420,7 @@ SeriesPiece make_piece(const DenseChunk& chunk,
     const auto make = [&](auto sample) {
         using Sample = decltype(sample);
         return as_events ? events_from_frames<Sample>(chunk, partition, range, scratch)
-                         : lines_from_frames<Sample>(chunk, partition, range);
+                         : lines_from_frames<Sample>(chunk, partition, range, scratch);
     };
     switch (chunk.sample_bytes) {
     case 1:

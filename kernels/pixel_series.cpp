@@ -101,11 +101,8 @@ void PixelSeries::append(SeriesPiece&& piece) {
     // files side by side, or disorder) makes every tile sort its pixels.
     ordered_ = ordered_ && piece.ordered && piece.frame_base >= last_frame_;
     last_frame_ = std::max(last_frame_, piece.frame_base + piece.n_frames - 1);
-    if (piece.sample_bytes != 0) {
-        const std::uint32_t largest = piece.sample_bytes == 1   ? 0xFFU
-                                      : piece.sample_bytes == 2 ? 0xFFFFU
-                                                                : 0xFFFFFFFFU;
-        largest_sample_ = std::max(largest_sample_, largest);
+    if (piece.sample_bits != 0) {
+        largest_sample_ = std::max(largest_sample_, 0xFFFFFFFFU >> (32 - piece.sample_bits));
     }
     all_narrow_ = all_narrow_ && piece.wide.empty();
     if (!keep_) return;

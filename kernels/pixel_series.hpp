@@ -4,7 +4,7 @@
 // Files come frame by frame, correlation wants pixel by pixel. Each chunk of a file is sorted, on
 // its own and in parallel, into *tiles* of 512 neighbouring kept pixels; the series of a tile is
 // then the concatenation of its part of every piece, in file order. Events are kept as 4-byte
-// records (pixel in tile, frame in piece, count), whole frames as lines: samples of 1, 2 or 4 bytes
+// records (pixel in tile, frame in piece, count), whole frames as lines: samples of 4 to 32 bits
 // of 64 neighbouring kept pixels, frame after frame. Memory: 4 bytes per event, or the sample size
 // per sample, and 4 bytes per frame.
 //
@@ -48,10 +48,20 @@ struct LinePlace {
     std::int64_t frame;
 };
 XPCS_HD inline LinePlace line_place(std::uint64_t place, std::int64_t n_frames) {
-    const std::uint64_t row = place / std::uint64_t{line_pixels};
+    const std::uint64_t line = place / std::uint64_t{line_pixels};
     const auto frames = static_cast<std::uint64_t>(n_frames);
-    return {row / frames * std::uint64_t{line_pixels} + place % std::uint64_t{line_pixels},
-            static_cast<std::int64_t>(row % frames)};
+    return {line / frames * std::uint64_t{line_pixels} + place % std::uint64_t{line_pixels},
+            static_cast<std::int64_t>(line % frames)};
+}
+
+/// Samples of 4 bits: byte i of a line holds pixel i in its low and pixel i + 32 in its high half.
+struct HalfByte {
+    static constexpr std::int64_t apart = line_pixels / 2;
+};
+XPCS_HD inline std::uint32_t half_byte(const std::uint8_t* lines, std::uint64_t place) {
+    constexpr auto apart = std::uint64_t{HalfByte::apart};
+    const std::uint32_t both = lines[place / std::uint64_t{line_pixels} * apart + place % apart];
+    return place % std::uint64_t{line_pixels} < apart ? both & 0xFU : both >> 4;
 }
 
 inline std::int64_t n_tiles(const Partition& partition) {
@@ -95,7 +105,7 @@ struct SeriesPiece {
     /// Dense: [kept pixels in range / line_pixels, rounded up][n_frames][line_pixels] samples, 0
     /// behind the last pixel.
     RawVector<std::byte> lines;
-    int sample_bytes = 0;                      ///< dense: 1, 2 or 4
+    int sample_bits = 0;                       ///< dense: 4 (HalfByte), 8, 16 or 32
     std::vector<std::uint64_t> frame_photons;  ///< [n_frames] sum over kept pixels of the range
     std::vector<SplitEvent> splits;
     std::vector<std::uint32_t> overflow_slots;  ///< kept pixels that met a no-data sample
@@ -112,6 +122,7 @@ struct PieceScratch {
     RawVector<std::uint64_t> wide;
     RawVector<std::uint32_t> tile;  ///< ... and their tiles
     std::vector<std::uint32_t> cursor;
+    int sample_bits = 4;  ///< of lines: what the last chunk took is tried first
 };
 
 /// Sorts a chunk of events into tiles. Thread-safe.
@@ -231,7 +242,7 @@ class PixelSeries {
     /// [n_kept] 1 where a no-data sample was met; empty if none was.
     const std::vector<std::uint8_t>& overflow() const { return overflow_; }
 
-    /// Dense: no sample is larger (0xFF, 0xFFFF or 0xFFFFFFFF: the width that pieces needed).
+    /// Dense: no sample is larger (0xF, 0xFF, 0xFFFF or 0xFFFFFFFF: the width that pieces took).
     std::uint32_t largest_sample() const { return largest_sample_; }
 
     /// Adds the photons of every kept pixel of the range, in the file frames that `frames` uses, to

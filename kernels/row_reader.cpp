@@ -33,11 +33,11 @@ const std::uint32_t* RowReader::row(std::int64_t slot) {
         rows_.resize(static_cast<std::size_t>(n_rows_ * n_frames_));
         std::fill(rows_.begin(), rows_.end(), 0U);
         for_each_line_part(
-            *series_, first, n_frames_, [&](const auto* samples, std::int64_t at, std::int64_t n) {
+            *series_, first, n_frames_, [&](auto lines, std::int64_t at, std::int64_t n) {
                 for (std::int64_t i = 0; i < n_rows_; ++i) {
                     std::uint32_t* out = rows_.data() + i * n_frames_ + at;
                     for (std::int64_t f = 0; f < n; ++f)
-                        out[f] = samples[f * line_pixels + i];
+                        out[f] = lines(f, first % line_pixels + i);
                 }
             });
     }

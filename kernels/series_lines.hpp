@@ -10,21 +10,52 @@
 
 namespace xpcs {
 
-/// Calls visit(samples, first, n) for every piece of a dense series that has some of the first
-/// `n_frames` frames: samples[f * line_pixels + i] is that of the kept pixel slot + i in frame
-/// begin_frame + first + f, f < n, as far as the line of `slot` reaches.
+/// The samples of one line, frame after frame.
+template <class Sample>
+struct Lines {
+    const Sample* at;
+
+    std::uint32_t operator()(std::int64_t frame, std::int64_t pixel) const {
+        return at[frame * line_pixels + pixel];
+    }
+};
+template <>
+struct Lines<HalfByte> {
+    const std::uint8_t* at;
+
+    std::uint32_t operator()(std::int64_t frame, std::int64_t pixel) const {
+        return half_byte(at, static_cast<std::uint64_t>(frame * line_pixels + pixel));
+    }
+};
+
+/// Calls use(Lines of the piece's width).
+template <class Use>
+void visit_lines(const SeriesPiece& piece, const std::byte* lines, const Use& use) {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(lines);
+    if (piece.sample_bits == 4) {
+        use(Lines<HalfByte>{bytes});
+    } else if (piece.sample_bits == 8) {
+        use(Lines<std::uint8_t>{bytes});
+    } else if (piece.sample_bits == 16) {
+        use(Lines<std::uint16_t>{reinterpret_cast<const std::uint16_t*>(lines)});
+    } else {
+        use(Lines<std::uint32_t>{reinterpret_cast<const std::uint32_t*>(lines)});
+    }
+}
+
+/// Calls visit(lines, first, n) for every piece of a dense series that has some of the first
+/// `n_frames` frames: lines[f] is the one of kept pixel `slot`, in frame begin_frame + first + f, f
+/// < n.
 template <class Visit>
 void for_each_line_part(const PixelSeries& series,
                         std::int64_t slot,
                         std::int64_t n_frames,
                         const Visit& visit) {
     constexpr std::size_t ahead = 2;
-    const std::int64_t local = slot - series.first_slot(series.first_tile());
+    const std::int64_t line = (slot - series.first_slot(series.first_tile())) / line_pixels;
     const std::vector<SeriesPiece>& pieces = series.pieces();
-    const auto line_of = [&](const SeriesPiece& piece) {
-        const std::int64_t sample =
-            local / line_pixels * piece.n_frames * line_pixels + local % line_pixels;
-        return piece.lines.data() + sample * std::int64_t{piece.sample_bytes};
+    const auto lines_of = [&](const SeriesPiece& piece) {
+        return piece.lines.data() + line * piece.n_frames * line_pixels * piece.sample_bits / 8;
     };
     for (std::size_t k = 0; k < pieces.size(); ++k) {
         const SeriesPiece& piece = pieces[k];
@@ -33,18 +64,11 @@ void for_each_line_part(const PixelSeries& series,
         if (n <= 0 || piece.lines.empty()) continue;
         // The hardware reads ahead within a piece, but it does not see the next one coming.
         if (k + ahead < pieces.size() && !pieces[k + ahead].lines.empty()) {
-            const std::byte* next = line_of(pieces[k + ahead]);
+            const std::byte* next = lines_of(pieces[k + ahead]);
             for (int i = 0; i < 4; ++i)
                 __builtin_prefetch(next + 64 * i);
         }
-        const std::byte* line = line_of(piece);
-        if (piece.sample_bytes == 1) {
-            visit(reinterpret_cast<const std::uint8_t*>(line), first, n);
-        } else if (piece.sample_bytes == 2) {
-            visit(reinterpret_cast<const std::uint16_t*>(line), first, n);
-        } else {
-            visit(reinterpret_cast<const std::uint32_t*>(line), first, n);
-        }
+        visit_lines(piece, lines_of(piece), [&](auto lines) { visit(lines, first, n); });
     }
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/staging.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace xpcs::gpu {
 
@@ -27,7 +28,12 @@ __global__ void
 unpack_rows(SampleSpan span, FrameMap frames, std::int64_t n_frames, std::uint32_t* rows) {
     const std::size_t i = thread_index();
     if (i >= span.n) return;
-    const std::uint32_t value = static_cast<const Sample*>(span.samples)[i];
+    std::uint32_t value = 0;
+    if constexpr (std::is_same_v<Sample, HalfByte>) {
+        value = half_byte(static_cast<const std::uint8_t*>(span.samples), i);
+    } else {
+        value = static_cast<const Sample*>(span.samples)[i];
+    }
     if (value == 0) return;
     const LinePlace place = line_place(span.first + i, span.piece_frames);
     if (place.slot >= span.n_slots) return;
@@ -123,26 +129,27 @@ void SeriesBuffers::load_rows(const PixelSeries& series,
         static_cast<std::size_t>(batch.first_slot - series.first_slot(series.first_tile()));
     for (const SeriesPiece& piece : series.pieces()) {
         if (piece.lines.empty()) continue;
-        const auto width = static_cast<std::size_t>(piece.sample_bytes);
+        const auto bits = static_cast<std::size_t>(piece.sample_bits);
         const auto length = static_cast<std::size_t>(piece.n_frames);
-        const std::byte* lines = piece.lines.data() + first_slot * length * width;
+        const std::byte* lines = piece.lines.data() + first_slot * length * bits / 8;
         constexpr auto line = static_cast<std::size_t>(line_pixels);
         const std::size_t n_samples =
             (static_cast<std::size_t>(batch.n_slots) + line - 1) / line * line * length;
-        const std::size_t room = staging.bytes() / width;
+        const std::size_t room = staging.bytes() * 8 / bits / line * line;
         for (std::size_t at = 0; at < n_samples;) {
             const std::size_t n = std::min(room, n_samples - at);
             Staging::Buffer& buffer = staging.acquire();
-            parallel_copy(buffer.host.data(), lines + at * width, n * width);
-            copy_to_device(buffer.device.data(), buffer.host.data(), n * width, stream);
+            parallel_copy(buffer.host.data(), lines + at * bits / 8, n * bits / 8);
+            copy_to_device(buffer.device.data(), buffer.host.data(), n * bits / 8, stream);
             const SampleSpan span{buffer.device.data(),
                                   at,
                                   n,
                                   static_cast<std::uint32_t>(batch.n_slots),
                                   piece.n_frames,
                                   piece.frame_base};
-            launch(width == 1   ? unpack_rows<std::uint8_t>
-                   : width == 2 ? unpack_rows<std::uint16_t>
+            launch(bits == 4    ? unpack_rows<HalfByte>
+                   : bits == 8  ? unpack_rows<std::uint8_t>
+                   : bits == 16 ? unpack_rows<std::uint16_t>
                                 : unpack_rows<std::uint32_t>,
                    blocks_for(n, block_size),
                    block_size,

@@ -50,30 +50,54 @@ struct ByteColumns {
 };
 
 /// Those of `n` frames, each `pitch` counts behind the one before, with zeros behind the last.
-HWY_INLINE void byte_columns(const std::uint8_t* HWY_RESTRICT cell,
+/// Samples 2j and 2j + 1 become block j of `halves`, side by side, which may lie over those that
+/// were read; `largest` of each pixel grows with them.
+HWY_INLINE void byte_columns(const std::uint8_t* cell,
                              std::int64_t pitch,
                              std::int64_t n,
-                             ByteColumns& out) {
+                             ByteColumns& out,
+                             std::uint8_t* halves,
+                             std::uint16_t* HWY_RESTRICT largest) {
     const hn::ScalableTag<std::uint16_t> d;
+    const hn::RebindToSigned<decltype(d)> d_signed;
     const hn::Rebind<std::uint8_t, decltype(d)> d8;
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    const auto frame = [&](std::int64_t t)
-                           HWY_ATTR { return hn::PromoteTo(d, hn::LoadU(d8, cell + t * pitch)); };
-    const auto put = [&](std::int64_t k, auto first, auto second, auto third) HWY_ATTR {
-        hn::Store(hn::Or(first, hn::ShiftLeft<8>(second)), d, out.even + k * lanes);
-        hn::Store(hn::Or(second, hn::ShiftLeft<8>(third)), d, out.odd + k * lanes);
+    const auto ones = hn::Set(d, 0x0101), zero = hn::Zero(d);
+    auto most = hn::Load(d, largest);
+    std::uint16_t *even = out.even, *odd = out.odd;
+    const auto next = [&]() HWY_ATTR {
+        const auto frame = hn::PromoteTo(d, hn::LoadU(d8, cell));
+        cell += pitch;
+        return frame;
     };
+    const auto put = [&](auto first, auto second, auto third) HWY_ATTR {
+        const auto both = hn::Or(first, hn::ShiftLeft<8>(second));
+        hn::Store(both, d, even);
+        hn::Store(hn::Or(second, hn::ShiftLeft<8>(third)), d, odd);
+        even += lanes;
+        odd += lanes;
+        return byte_products(both, ones);
+    };
+    const auto put_half = [&](auto sum) HWY_ATTR {
+        most = hn::Max(most, sum);
+        hn::StoreU(hn::DemoteTo(d8, hn::BitCast(d_signed, sum)), d8, halves);
+        halves += lanes;
+    };
+    auto first = next();
     std::int64_t t = 0;
-    auto first = frame(0);
     for (; t + 2 < n; t += 2) {
-        const auto second = frame(t + 1), third = frame(t + 2);
-        put(t / 2, first, second, third);
+        const auto second = next(), third = next();
+        put_half(put(first, second, third));
         first = third;
     }
-    const auto zero = hn::Zero(d);
-    if (t < n) put(t / 2, first, t + 1 < n ? frame(t + 1) : zero, zero);
-    for (std::int64_t k = (n + 1) / 2; k < (n + 1) / 2 + column_pad; ++k)
-        put(k, zero, zero, zero);
+    if (t + 1 < n) {
+        put_half(put(first, next(), zero));
+    } else {
+        put(first, zero, zero);
+    }
+    for (std::int64_t k = 0; k < column_pad; ++k)
+        put(zero, zero, zero);
+    hn::Store(most, d, largest);
 }
 
 /// Adds to out[i] of each pixel: the products of the first n samples with those x0 + i later, i <
@@ -127,26 +151,6 @@ HWY_INLINE void byte_dots(const ByteColumns& columns,
     }
 }
 
-/// Samples 2j and 2j + 1 become block j, for j < n / 2, side by side; `largest` of each pixel grows
-/// with them.
-HWY_INLINE void halve_bytes(const ByteColumns& columns,
-                            std::int64_t n,
-                            std::uint8_t* HWY_RESTRICT out,
-                            std::uint16_t* HWY_RESTRICT largest) {
-    const hn::ScalableTag<std::uint16_t> d;
-    const hn::RebindToSigned<decltype(d)> d_signed;
-    const hn::Rebind<std::uint8_t, decltype(d)> d8;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    const auto ones = hn::Set(d, 0x0101);
-    auto most = hn::Load(d, largest);
-    for (std::int64_t j = 0; j < n / 2; ++j) {
-        const auto sum = byte_products(hn::Load(d, columns.even + j * lanes), ones);
-        most = hn::Max(most, sum);
-        hn::StoreU(hn::DemoteTo(d8, hn::BitCast(d_signed, sum)), d8, out + j * lanes);
-    }
-    hn::Store(most, d, largest);
-}
-
 /// The products of one level to out, and the blocks of the next, of which no pixel has one above
 /// the value returned; `halves` may be `cell` where its pitch is that of a group.
 template <int N>
@@ -170,9 +174,14 @@ HWY_INLINE std::int64_t byte_level(const std::uint8_t* cell,
         for (std::int64_t k = 0; k < most_pieces && first < n; ++k, first += piece_frames) {
             const std::int64_t n_piece = std::min(piece_frames, n - first);
             const std::int64_t n_reach = std::min(piece_frames + ahead_frames, n - first);
-            byte_columns(cell + first * pitch, pitch, n_reach, columns);
+            // Blocks of what lies behind the piece are made once more with the next one.
+            byte_columns(cell + first * pitch,
+                         pitch,
+                         n_reach,
+                         columns,
+                         halves + first * lanes_in_group(),
+                         most);
             byte_dots<N>(columns, n_piece, steps, sums);
-            halve_bytes(columns, n_piece, halves + first * lanes_in_group(), most);
         }
         for (int i = 0; i < N; ++i) {
             for (std::int64_t lane = 0; lane < pixels; ++lane)

@@ -58,13 +58,17 @@ HWY_INLINE void columns_of_cells(const Sample* HWY_RESTRICT cell,
                                  std::int64_t pitch,
                                  std::int64_t n,
                                  std::int16_t* HWY_RESTRICT columns) {
-    static_assert(sizeof(Sample) <= 2);
     const hn::ScalableTag<std::int32_t> d;
     const hn::Rebind<Sample, decltype(d)> d_cell;
     auto* out = reinterpret_cast<std::int32_t*>(columns);
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
     const auto frame = [&](std::int64_t t) HWY_ATTR {
-        return hn::PromoteTo(d, hn::LoadU(d_cell, cell + t * pitch));
+        const auto raw = hn::LoadU(d_cell, cell + t * pitch);
+        if constexpr (sizeof(Sample) == 4) {
+            return hn::BitCast(d, raw);
+        } else {
+            return hn::PromoteTo(d, raw);
+        }
     };
     for (std::int64_t t = 0; t + 1 < n; t += 2)
         hn::Store(hn::Or(frame(t), hn::ShiftLeft<16>(frame(t + 1))), d, out + t / 2 * lanes);

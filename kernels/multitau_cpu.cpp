@@ -133,45 +133,19 @@ void sparse_tile(const TileJob& job,
     }
 }
 
-/// Rows of which frames are selected or summed up, and rows of 32 bits.
-void mapped_rows(const TileJob& job,
-                 std::int64_t tile,
-                 TileWorker& worker,
-                 std::uint64_t* pixel_photons,
-                 PixelMeans* means) {
-    const FrameMap& map = job.request.frames;
-    const std::int64_t n_raw = map.end() - job.series.range().begin_frame;
-    const auto n_frames = static_cast<std::size_t>(map.n_frames);
-    if (!worker.rows) worker.rows.emplace(job.series, n_raw);
-    worker.count.resize(std::max(worker.count.size(), n_frames));
-    const std::int64_t end = job.series.end_slot(tile);
-    for (std::int64_t slot = job.series.first_slot(tile); slot < end; ++slot) {
-        if (is_excluded(job.request, slot)) continue;
-        const std::uint32_t* row = worker.rows->row(slot);
-        if (job.map_frames) {
-            std::fill_n(worker.count.begin(), n_frames, 0U);
-            for (std::int64_t f = 0; f < n_raw; ++f) {
-                const std::int64_t t = map(job.series.range().begin_frame + f);
-                if (t != FrameMap::left_out) worker.count[static_cast<std::size_t>(t)] += row[f];
-            }
-            row = worker.count.data();
-        }
-        add_pixel(job, slot, PixelRow<std::uint32_t>{row, n_frames}, worker, pixel_photons, means);
-    }
-}
-
 void dense_tile(const TileJob& job,
                 std::int64_t tile,
                 TileWorker& worker,
                 std::uint64_t* pixel_photons,
                 PixelMeans* means) {
-    const std::uint32_t largest = job.series.largest_sample();
-    if (job.map_frames || largest > 0xFFFF) {
-        mapped_rows(job, tile, worker, pixel_photons, means);
+    const auto summed = static_cast<std::uint64_t>(job.request.frames.average);
+    const std::uint64_t largest = summed * job.series.largest_sample();
+    if (largest > 0xFFFF) {
+        whole_frames<std::uint32_t>(job, tile, worker, pixel_photons, means);
     } else if (largest > 0xFF) {
-        plain_frames<std::uint16_t>(job, tile, worker, pixel_photons, means);
+        whole_frames<std::uint16_t>(job, tile, worker, pixel_photons, means);
     } else {
-        plain_frames<std::uint8_t>(job, tile, worker, pixel_photons, means);
+        whole_frames<std::uint8_t>(job, tile, worker, pixel_photons, means);
     }
 }
 

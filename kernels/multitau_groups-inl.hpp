@@ -46,13 +46,13 @@ struct Cells {
     Cells half(int which) const { return {first + which * lanes_in_group()}; }
 };
 
-/// The photons of each pixel in frames [begin, end) and the largest count of each so far.
+/// The photons of each pixel in frames [begin, end); the largest count of each grows with them.
 template <class Sample>
 HWY_INLINE void tally_cells(Cells<Sample> cells,
                             std::int64_t begin,
                             std::int64_t end,
                             std::uint64_t* HWY_RESTRICT photons,
-                            std::uint16_t* HWY_RESTRICT largest) {
+                            std::uint32_t* HWY_RESTRICT largest) {
     const hn::ScalableTag<std::uint16_t> d;
     const hn::Rebind<Sample, decltype(d)> d_cell;
     const hn::Repartition<std::uint32_t, decltype(d)> d32;
@@ -60,8 +60,16 @@ HWY_INLINE void tally_cells(Cells<Sample> cells,
     constexpr std::int64_t fit = sizeof(Sample) == 1 ? 256 : 1;  // sums of so many fit 16 bits
     constexpr std::int64_t most = 65536;                         // ... and of so many 32 bits
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d32));
-    auto most_seen = hn::Load(d, largest);
+    auto most_seen = hn::Zero(d);
     std::fill_n(photons, 2 * lanes, 0);
+    const auto frame = [&](std::int64_t t) HWY_ATTR {
+        const auto raw = hn::LoadU(d_cell, cells.first + t * TileCells::block);
+        if constexpr (sizeof(Sample) == 1) {
+            return hn::PromoteTo(d, raw);
+        } else {
+            return raw;
+        }
+    };
     for (std::int64_t t = begin; t < end;) {
         const std::int64_t end_of_sums = std::min(end, t + most);
         auto low = hn::Zero(d32), high = low;
@@ -69,15 +77,9 @@ HWY_INLINE void tally_cells(Cells<Sample> cells,
             const std::int64_t end_of_few = std::min(end_of_sums, t + fit);
             auto few = hn::Zero(d);
             for (; t < end_of_few; ++t) {
-                const auto raw = hn::LoadU(d_cell, cells.first + t * TileCells::block);
-                if constexpr (sizeof(Sample) == 1) {
-                    const auto value = hn::PromoteTo(d, raw);
-                    few = hn::Add(few, value);
-                    most_seen = hn::Max(most_seen, value);
-                } else {
-                    few = raw;
-                    most_seen = hn::Max(most_seen, raw);
-                }
+                const auto value = frame(t);
+                few = hn::Add(few, value);
+                most_seen = hn::Max(most_seen, value);
             }
             low = hn::Add(low, hn::PromoteTo(d32, hn::LowerHalf(half, few)));
             high = hn::Add(high, hn::PromoteTo(d32, hn::UpperHalf(half, few)));
@@ -88,7 +90,25 @@ HWY_INLINE void tally_cells(Cells<Sample> cells,
         for (std::int64_t i = 0; i < 2 * lanes; ++i)
             photons[i] += sums[i];
     }
-    hn::Store(most_seen, d, largest);
+    HWY_ALIGN std::uint16_t seen[2 * most_lanes] = {};
+    hn::Store(most_seen, d, seen);
+    for (std::int64_t i = 0; i < 2 * lanes; ++i)
+        largest[i] = std::max<std::uint32_t>(largest[i], seen[i]);
+}
+inline void tally_cells(Cells<std::uint32_t> cells,
+                        std::int64_t begin,
+                        std::int64_t end,
+                        std::uint64_t* HWY_RESTRICT photons,
+                        std::uint32_t* HWY_RESTRICT largest) {
+    const std::int64_t n = pixels_in_group();
+    std::fill_n(photons, n, 0);
+    for (std::int64_t t = begin; t < end; ++t) {
+        const std::uint32_t* frame = cells.first + t * TileCells::block;
+        for (std::int64_t i = 0; i < n; ++i) {
+            photons[i] += frame[i];
+            largest[i] = std::max(largest[i], frame[i]);
+        }
+    }
 }
 
 /// Correlates one stretch of half a group, whose sums are in `lanes`, and adds its pixels to their
@@ -221,7 +241,7 @@ template <class Sample>
 inline void note_photons(const TileJob& job,
                          Cells<Sample> cells,
                          Group& group,
-                         std::uint16_t* largest,
+                         std::uint32_t* largest,
                          TileWorker& worker,
                          std::uint64_t* pixel_photons) {
     const MultitauRequest& request = job.request;
@@ -261,7 +281,7 @@ inline void add_cells(const TileJob& job,
                       std::uint64_t* pixel_photons,
                       PixelMeans* means) {
     const Stretch& stretch = job.stretches[which];
-    HWY_ALIGN std::uint16_t largest[2 * most_lanes] = {};
+    HWY_ALIGN std::uint32_t largest[2 * most_lanes] = {};
     std::fill_n(group.total, group.n, 0);
     if (which == 0) {
         note_photons(job, cells, group, largest, worker, pixel_photons);
@@ -274,7 +294,7 @@ inline void add_cells(const TileJob& job,
     }
     group.largest = 0;
     for (std::int64_t i = 0; i < group.n; ++i) {
-        if (group.total[i] != 0) group.largest = std::max<std::uint32_t>(group.largest, largest[i]);
+        if (group.total[i] != 0) group.largest = std::max(group.largest, largest[i]);
     }
     if (group.largest == 0) return;
     PixelMeans* const to = which == 0 ? means : nullptr;
@@ -316,9 +336,9 @@ inline void add_block(const TileJob& job,
 
 // ------------------------------------------------------------------------- whole frames
 
-/// Samples whose frames are those of the analysis, in the width that they have.
+/// Samples in the narrowest width that holds those of the analysis.
 template <class Sample>
-void plain_frames(const TileJob& job,
+void whole_frames(const TileJob& job,
                   std::int64_t tile,
                   TileWorker& worker,
                   std::uint64_t* pixel_photons,
@@ -329,7 +349,11 @@ void plain_frames(const TileJob& job,
     auto* samples = reinterpret_cast<Sample*>(worker.samples.data());
     const std::int64_t end = job.series.end_slot(tile);
     for (std::int64_t slot = job.series.first_slot(tile); slot < end; slot += TileCells::block) {
-        job.series.gather_cells(slot, n_frames, samples);
+        if (job.map_frames) {
+            job.series.gather_cells(slot, job.request.frames, samples);
+        } else {
+            job.series.gather_cells(slot, n_frames, samples);
+        }
         add_block(job,
                   slot,
                   std::min(end, slot + TileCells::block),

@@ -9,11 +9,9 @@
 #include "kernels/multitau_plan.hpp"
 #include "kernels/multitau_scratch.hpp"
 #include "kernels/pixel_series.hpp"
-#include "kernels/row_reader.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 namespace xpcs {
@@ -33,7 +31,6 @@ struct TileWorker {
     PackedTileEvents packed;
     RawVector<std::uint32_t> frame, count, shifted;
     RawVector<std::uint32_t> file_frame, file_count;  ///< of one pixel, before selection
-    std::optional<RowReader> rows;
     TileCells cells;
     RawVector<std::byte> samples, row;  ///< of a block of pixels, of one pixel
     RawVector<double> value;

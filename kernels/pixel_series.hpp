@@ -284,6 +284,11 @@ class PixelSeries {
     /// Thread-safe.
     template <class Sample>
     void gather_cells(std::int64_t first_slot, std::int64_t n, Sample* out) const;
+    /// The same by analysis frame: the sums of those that `frames` puts together, out
+    /// [frames.n_frames][TileCells::block]. `Sample` must hold them; throws std::overflow_error
+    /// where 32 bits do not.
+    template <class Sample>
+    void gather_cells(std::int64_t first_slot, const FrameMap& frames, Sample* out) const;
 
   private:
     const Partition* partition_;

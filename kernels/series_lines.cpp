@@ -7,8 +7,7 @@
 #include <oneapi/tbb/parallel_for.h>
 
 #include <atomic>
-#include <cstring>
-#include <type_traits>
+#include <stdexcept>
 
 namespace xpcs {
 
@@ -17,33 +16,24 @@ namespace {
 constexpr std::int64_t block = TileCells::block;
 static_assert(line_pixels % block == 0, "a block lies in one line");
 
-/// The pixels [pixel, pixel + block) of a line in n frames.
-template <class Sample, class Out>
-void copy_block(Lines<Sample> lines, std::int64_t pixel, std::int64_t n, Out* out) {
-    for (std::int64_t f = 0; f < n; ++f, out += block) {
-        const Sample* from = lines.at + f * line_pixels + pixel;
-        if constexpr (std::is_same_v<Sample, Out>) {
-            std::memcpy(out, from, block * sizeof(Out));
-        } else {
-            for (std::int64_t i = 0; i < block; ++i)
-                out[i] = static_cast<Out>(from[i]);
-        }
-    }
+/// Calls use(sample, i) for the pixels [pixel, pixel + block) of a line in one frame, i counted
+/// from the first. Loops that the compiler makes vectors of.
+template <class Sample, class Use>
+void for_block(Lines<Sample> lines, std::int64_t frame, std::int64_t pixel, const Use& use) {
+    const Sample* from = lines.at + frame * line_pixels + pixel;
+    for (std::int64_t i = 0; i < block; ++i)
+        use(from[i], i);
 }
-template <class Out>
-void copy_block(Lines<HalfByte> lines, std::int64_t pixel, std::int64_t n, Out* out) {
+template <class Use>
+void for_block(Lines<HalfByte> lines, std::int64_t frame, std::int64_t pixel, const Use& use) {
     static_assert(block == HalfByte::apart, "a block is one half of the bytes");
-    const std::uint8_t* from = lines.at;
+    const std::uint8_t* from = lines.at + frame * block;
     if (pixel == 0) {
-        for (std::int64_t f = 0; f < n; ++f, from += block, out += block) {
-            for (std::int64_t i = 0; i < block; ++i)
-                out[i] = static_cast<Out>(from[i] & 0xFU);
-        }
+        for (std::int64_t i = 0; i < block; ++i)
+            use(from[i] & 0xFU, i);
     } else {
-        for (std::int64_t f = 0; f < n; ++f, from += block, out += block) {
-            for (std::int64_t i = 0; i < block; ++i)
-                out[i] = static_cast<Out>(from[i] >> 4);
-        }
+        for (std::int64_t i = 0; i < block; ++i)
+            use(from[i] >> 4, i);
     }
 }
 
@@ -51,16 +41,51 @@ void copy_block(Lines<HalfByte> lines, std::int64_t pixel, std::int64_t n, Out* 
 
 template <class Sample>
 void PixelSeries::gather_cells(std::int64_t first_slot, std::int64_t n, Sample* out) const {
+    const std::int64_t pixel = first_slot % line_pixels;
     std::fill(out, out + n * block, Sample{0});
     for_each_line_part(
         *this, first_slot, n, [&](auto lines, std::int64_t first, std::int64_t n_some) {
-            copy_block(lines, first_slot % line_pixels, n_some, out + first * block);
+            for (std::int64_t f = 0; f < n_some; ++f) {
+                Sample* to = out + (first + f) * block;
+                for_block(lines, f, pixel, [&](auto sample, std::int64_t i) {
+                    to[i] = static_cast<Sample>(sample);
+                });
+            }
         });
+}
+
+template <class Sample>
+void PixelSeries::gather_cells(std::int64_t first_slot, const FrameMap& frames, Sample* out) const {
+    const std::int64_t pixel = first_slot % line_pixels;
+    std::fill(out, out + frames.n_frames * block, Sample{0});
+    bool too_large = false;
+    const auto add_frame = [&](auto lines, std::int64_t frame, Sample* to) {
+        std::uint32_t wrapped = 0;
+        for_block(lines, frame, pixel, [&](auto sample, std::int64_t i) {
+            to[i] = static_cast<Sample>(to[i] + sample);
+            if constexpr (sizeof(Sample) == 4) wrapped |= to[i] < static_cast<Sample>(sample) ? 1U : 0U;
+        });
+        too_large = too_large || wrapped != 0;
+    };
+    const auto add_part = [&](auto lines, std::int64_t first, std::int64_t n) {
+        for (std::int64_t f = 0; f < n; ++f) {
+            const std::int64_t t = frames(range_.begin_frame + first + f);
+            if (t != FrameMap::left_out) add_frame(lines, f, out + t * block);
+        }
+    };
+    for_each_line_part(*this, first_slot, frames.end() - range_.begin_frame, add_part);
+    if (too_large) {
+        throw std::overflow_error(
+            "a pixel has more than 4294967295 photons in the frames that are summed up to one");
+    }
 }
 
 template void PixelSeries::gather_cells(std::int64_t, std::int64_t, std::uint8_t*) const;
 template void PixelSeries::gather_cells(std::int64_t, std::int64_t, std::uint16_t*) const;
 template void PixelSeries::gather_cells(std::int64_t, std::int64_t, std::uint32_t*) const;
+template void PixelSeries::gather_cells(std::int64_t, const FrameMap&, std::uint8_t*) const;
+template void PixelSeries::gather_cells(std::int64_t, const FrameMap&, std::uint16_t*) const;
+template void PixelSeries::gather_cells(std::int64_t, const FrameMap&, std::uint32_t*) const;
 
 namespace {
 

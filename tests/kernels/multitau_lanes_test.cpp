@@ -206,7 +206,7 @@ TEST(Lanes, WeightedWindowsThatAreNearlyEmpty) {
     expect_lanes_right(run, request, "counts at one end");
 }
 
-/// Frames selected or averaged take the way of single pixels, from the same rows.
+/// Frames selected or averaged are summed up on the way into the lanes.
 TEST(Lanes, SelectedFrames) {
     const reference::Run run = poisson_run(410, 40, 0.9, 12, 4);
     MultitauRequest request = request_for(100);

@@ -222,6 +222,53 @@ TEST(Multitau, SumsBeyond64BitsAreExact) {
         EXPECT_NEAR(value, 1.0, 1e-14);
 }
 
+TEST(Multitau, AveragedFramesAreSummedUpTo32Bits) {
+    const Partition partition = make_partition(1, 1, {1}, {1}, 1, 1);
+    const auto run = [&](std::uint32_t sample) {
+        DenseChunk chunk;
+        chunk.n_frames = 40;
+        chunk.n_pixels = 1;
+        chunk.sample_bytes = 4;
+        chunk.allocate(160);
+        std::fill_n(reinterpret_cast<std::uint32_t*>(chunk.store.data()), 40, sample);
+        PixelSeries series(partition, {}, true);
+        PieceScratch scratch;
+        series.append(make_piece(chunk, partition, {}, false, scratch));
+        MultitauRequest request = request_for(20);
+        request.frames.average = 2;
+        return cpu::multitau(series, request);
+    };
+    const uint128 block{4294967294U};
+    EXPECT_TRUE(run(2147483647U).whole.G2[0] == 19 * block * block);
+    EXPECT_THROW(run(2147483648U), std::overflow_error);  // not a count of 0
+}
+
+/// Sums of two and more frames are held in bytes, 16 or 32 bits.
+TEST(Multitau, AveragedFramesOfAnySizeEqualTheReference) {
+    for (const int largest : {7, 15, 16, 127, 128, 255, 300, 32767, 32768, 65534, 70000}) {
+        reference::Run run = poisson_run(411, 70, 0.8, 31, 7);
+        std::mt19937_64 random(33);
+        for (int k = 0; k < 50; ++k)
+            at(run,
+               static_cast<std::int64_t>(random() % 411),
+               static_cast<std::int64_t>(random() % 70)) = largest;
+        const Partition partition = partition_of(run);
+        for (const std::int64_t average : {2, 3, 17}) {
+            const reference::Run selected = reference::select(run, 0, 411, 1, average);
+            MultitauRequest request = request_for(selected.n_frames);
+            request.frames.average = average;
+            const auto what =
+                "up to " + std::to_string(largest) + ", by " + std::to_string(average);
+            const MultitauSums expected = cpu::multitau(sparse_series(run, partition), request);
+            MultitauSums sums =
+                cpu::multitau(dense_series<std::uint32_t>(run, partition, false), request);
+            sums.events_used = expected.events_used;
+            sums.duplicates = expected.duplicates;
+            expect_equal_sums(expected, sums, what);
+        }
+    }
+}
+
 TEST(Multitau, DuplicatesAddUpAndAreCounted) {
     const Partition partition = make_partition(1, 2, {1, 2}, {1, 1}, 2, 1);
     EventChunk chunk;

@@ -63,7 +63,8 @@ void PixelSeries::gather_cells(std::int64_t first_slot, const FrameMap& frames, 
         std::uint32_t wrapped = 0;
         for_block(lines, frame, pixel, [&](auto sample, std::int64_t i) {
             to[i] = static_cast<Sample>(to[i] + sample);
-            if constexpr (sizeof(Sample) == 4) wrapped |= to[i] < static_cast<Sample>(sample) ? 1U : 0U;
+            if constexpr (sizeof(Sample) == 4)
+                wrapped |= to[i] < static_cast<Sample>(sample) ? 1U : 0U;
         });
         too_large = too_large || wrapped != 0;
     };

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <string>
 #include <utility>
@@ -191,6 +192,39 @@ TEST(PixelSeries, TheOrderOfPixelsInAFrameDoesNotMatter) {
                 one.frame.begin(), one.frame.end(), other.frame.begin(), other.frame.end()));
             EXPECT_TRUE(std::equal(
                 one.count.begin(), one.count.end(), other.count.begin(), other.count.end()));
+        }
+    }
+}
+
+// What a GPU does with the lines of a piece: the place of a sample says whose it is.
+TEST(PixelSeries, LinesHoldTheSamplesOfTheirPlaces) {
+    for (const int largest : {15, 16, 255, 300, 70000}) {
+        reference::Run run = poisson_run(21, 150, 0.7, 51, 10);
+        at(run, 20, 149) = largest;
+        const Partition partition = partition_of(run);
+        const PixelSeries series = dense_series<std::uint32_t>(run, partition, false, {}, 100);
+        ASSERT_EQ(series.pieces().size(), 1U);
+        const SeriesPiece& piece = series.pieces().front();
+        EXPECT_EQ(piece.sample_bits,
+                  largest < 16      ? 4
+                  : largest < 256   ? 8
+                  : largest < 65536 ? 16
+                                    : 32);
+        const std::uint64_t n = 3 * line_pixels * 21;
+        ASSERT_EQ(piece.lines.size() * 8, n * static_cast<std::uint64_t>(piece.sample_bits));
+        const auto* bytes = reinterpret_cast<const std::uint8_t*>(piece.lines.data());
+        for (std::uint64_t i = 0; i < n; ++i) {
+            const LinePlace place = line_place(i, 21);
+            std::uint32_t sample = 0;
+            if (piece.sample_bits == 4) {
+                sample = half_byte(bytes, i);
+            } else {
+                const auto width = static_cast<std::size_t>(piece.sample_bits / 8);
+                std::memcpy(&sample, bytes + i * width, width);
+            }
+            const auto slot = static_cast<std::int64_t>(place.slot);
+            ASSERT_EQ(sample, slot < 150 ? run.at(place.frame, slot) : 0)
+                << "pixel " << slot << ", frame " << place.frame << ", up to " << largest;
         }
     }
 }

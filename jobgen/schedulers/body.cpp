@@ -52,12 +52,16 @@ std::string settings(const Job& job, const Dialect& dialect) {
     return out;
 }
 
+std::string failed(const std::string& command) {
+    return "give_up 69 " + quote("environment: " + command + " failed");
+}
+
 void add_environment(const Environment& environment, std::string& out) {
     for (const auto& [name, value] : environment.variables) {
         out += "    export " + name + "=" + (value.empty() ? "''" : quote(value)) + "\n";
     }
     const auto checked = [&out](const std::string& command) {
-        out += "    " + command + " || environment_failed " + quote(command) + "\n";
+        out += "    " + command + " || " + failed(command) + "\n";
     };
     for (const auto& path : environment.module_paths) {
         checked("module use " + quote(path));
@@ -67,7 +71,7 @@ void add_environment(const Environment& environment, std::string& out) {
     }
     for (const auto& line : environment.setup) {
         // A line of its own: it may end in a comment or a semicolon, or be several lines.
-        out += "    {\n" + line + "\n    } || environment_failed " + quote(line) + "\n";
+        out += "    {\n" + line + "\n    } || " + failed(line) + "\n";
     }
 }
 

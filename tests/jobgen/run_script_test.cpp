@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <regex>
 #include <thread>
 
 namespace xpcs::jobgen {
@@ -319,10 +320,60 @@ TEST(RunScript, a_failing_environment_is_a_failed_job) {
                                         "A=1;",
                                         "if true; then\n    A=2\nfi\n"};
     EXPECT_EQ(testing::bash({"bash", write_script(job, script(job))}).code, 0);
+    const auto fails = [&](const std::string& name, int code) {
+        job.run_dir = w.dir / name;
+        EXPECT_EQ(testing::bash({"bash", write_script(job, script(job))}).code, code);
+        const Json state = testing::json_file(w.dir / (name + "/status.json"));
+        EXPECT_EQ(text_at(state, "state"), code == 75 ? "stopped" : "failed");
+        EXPECT_EQ(number_at(state, "exit_code"), code);
+        return text_at(state, "reason");
+    };
     job.deployment.environment.modules = {"no such"};
-    job.run_dir = w.dir / "job2";
-    EXPECT_EQ(testing::bash({"bash", write_script(job, script(job))}).code, 69);
-    EXPECT_EQ(text_at(testing::json_file(w.dir / "job2/status.json"), "state"), "failed");
+    EXPECT_EQ(fails("module", 69), "environment: module load 'no such' failed");
+    job.deployment.environment.modules = {};
+    job.deployment.environment.setup = {"exit 3"};
+    EXPECT_EQ(fails("exit", 69), "environment: it ended the script with exit code 3");
+    job.deployment.environment.setup = {"kill -TERM $$"};
+    EXPECT_EQ(fails("signal", 75), "signal TERM with 1 runs missing");
+}
+
+// bash 5.2 loses a signal, or ends without a word, when a trap is due while it parses $(...).
+TEST(RunScript, a_signal_at_any_time_leaves_a_state) {
+    Work w;
+    w.add("a.bin", "sleep 1");
+    int n_stopped = 0;
+    for (const std::string program : {"mkdir", "mv"}) {
+        for (int call = 1; call <= 4; ++call) {
+            const std::string name = program + std::to_string(call);
+            w.options.run_dir = w.dir / name;
+            w.options.programs = w.dir / ("bin-" + name);
+            fs::copy(w.bin, w.options.programs);
+            // The CALLth call of the program asks the job to stop, unless its result is there.
+            write_file(w.options.programs + "/" + program,
+                       "#!/bin/bash\nPATH=${PATH#*:}\necho >>\"$RUN_DIR.calls\"\n"
+                       "if [[ $(wc -l <\"$RUN_DIR.calls\") == " +
+                           std::to_string(call) +
+                           " && ! -e $RUN_DIR.out/a_results.hdf ]]; then\n"
+                           "    : >\"$RUN_DIR.asked\"\n    kill -TERM \"$JOB\"\nfi\nexec " +
+                           program + " \"$@\"\n",
+                       true);
+            Job job = w.job();
+            job.runs[0].output = job.run_dir + ".out";
+            job.deployment.environment.setup = {"export JOB=$$ RUN_DIR=" + job.run_dir};
+            const int code = testing::bash({"bash", write_script(job, script(job))}).code;
+            const JobFiles files = read_job_files(job.run_dir);
+            const bool asked = fs::exists(job.run_dir + ".asked");
+            EXPECT_EQ(files.state, asked ? "stopped" : "done") << name;
+            EXPECT_EQ(files.exit_code, asked ? 75 : 0) << name;
+            EXPECT_EQ(code, files.exit_code) << name;
+            n_stopped += asked;
+        }
+    }
+    EXPECT_GE(n_stopped, 6);
+    const std::string text = script(w.job());
+    const std::size_t from = text.find("# ---- states");
+    const std::string listens = text.substr(from, text.find("\nset_up() {") - from);
+    EXPECT_FALSE(std::regex_search(listens, std::regex(R"(\$\([^(]|[<>]\()")));
 }
 
 TEST(RunScript, submitted_in_the_background_asked_and_cancelled) {
@@ -345,8 +396,8 @@ TEST(RunScript, submitted_in_the_background_asked_and_cancelled) {
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
-    EXPECT_EQ(state.phase, Phase::cancelled);
-    EXPECT_EQ(state.exit_code, 75);
+    EXPECT_EQ(state.phase, Phase::cancelled) << state.reason;
+    EXPECT_EQ(state.exit_code, 75) << state.reason;
     EXPECT_THAT(testing::error_of([&] { cancel(s); }), HasSubstr("69 job"));
 }
 

@@ -66,61 +66,98 @@ run_data() {  # run_data NUMBER: sets what belongs to one run
 
 # ---- states: each is a JSON file that appears complete or not at all ----
 
-now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+now() { TZ=UTC0 printf -v time '%(%Y-%m-%dT%H:%M:%SZ)T' -1; }  # sets time
 
 say() {
-    printf '%s %s: %s\n' "$(now)" "$job_name" "$*" >&2
-    printf '%s %s\n' "$(now)" "$*" >>"$run_dir/job.log" || true
+    now
+    printf '%s %s: %s\n' "$time" "$job_name" "$*" >&2
+    printf '%s %s\n' "$time" "$*" >>"$run_dir/job.log" || true
 }
 
-put() {  # put FILE: standard input becomes FILE in one step
-    local hidden=$1.$BASHPID.tmp
-    cat >"$hidden" && mv -fT -- "$hidden" "$1"
+put() {  # put FILE FORMAT ARGUMENT...: FILE holds what printf makes of the rest, in one step
+    local file=$1 hidden=$1.$BASHPID.tmp
+    shift
+    # shellcheck disable=SC2059  # a format of ours
+    printf "$@" >"$hidden" && mv -fT -- "$hidden" "$file"
 }
 
-json() {  # a text as a JSON string
-    local LC_ALL=C text=$1
+member() {  # member KEY TEXT: one more member of the JSON object in `object`
+    local LC_ALL=C text=$2
     text=${text//\\/\\\\}
     text=${text//\"/\\\"}
     text=${text//$'\n'/\\n}
     text=${text//$'\t'/\\t}
     text=${text//$'\r'/\\r}
     text=${text//[$'\001'-$'\037'$'\177']/?}
-    printf '"%s"' "$text"
+    object+=",\"$1\":\"$text\""
+}
+
+number() { object+=",\"$1\":$(($2))"; }  # number KEY VALUE
+
+begin_state() {  # begin_state KIND STATE CODE: readers rely on the first two members
+    now
+    finished=''
+    case $2 in done | failed | stopped) finished=$time ;; esac
+    object="{\"state\":\"$2\",\"exit_code\":$3,\"schema\":1,\"kind\":\"$1\""
 }
 
 run_state() {  # run_state STATE CODE: of the current run
-    local finished=''
-    case $1 in done | failed | stopped) finished=$(now) ;; esac
-    {
-        printf '{"state":"%s","exit_code":%d,"schema":1,"kind":"run","step":%s,"number":%d' \
-            "$1" "$2" "$(json "$step")" "$number"
-        printf ',"id":%s,"name":%s,"raw":%s,"qmap":%s' \
-            "$(json "$id")" "$(json "$name")" "$(json "$raw")" "$(json "$qmap")"
-        printf ',"result":%s,"report":%s,"reason":%s,"note":%s' \
-            "$(json "$result")" "$(json "$report_dir")" "$(json "$reason")" "$(json "$note")"
-        printf ',"job_id":%s,"host":%s,"gpu":%s,"started":"%s","updated":"%s","finished":"%s"}\n' \
-            "$(json "$job_id")" "$(json "$(hostname)")" "$(json "$gpu")" "$started" "$(now)" "$finished"
-    } | put "$run_dir/runs/$number.json"
+    local object finished
+    begin_state run "$1" "$2"
+    member step "$step"
+    number number "$number"
+    member id "$id"
+    member name "$name"
+    member raw "$raw"
+    member qmap "$qmap"
+    member result "$result"
+    member report "$report_dir"
+    member reason "$reason"
+    member note "$note"
+    member job_id "$job_id"
+    member host "$host"
+    member gpu "$gpu"
+    member started "$started"
+    member updated "$time"
+    member finished "$finished"
+    put "$run_dir/runs/$number.json" '%s}\n' "$object"
 }
 
 job_state() {  # job_state STATE CODE REASON
-    local finished=''
-    case $1 in done | failed | stopped) finished=$(now) ;; esac
-    {
-        printf '{"state":"%s","exit_code":%d,"schema":1,"kind":"job","name":%s,"deployment":%s' \
-            "$1" "$2" "$(json "$job_name")" "$(json "$deployment")"
-        printf ',"scheduler":%s,"job_id":%s,"array_index":%s,"restarts":%d,"made_by":%s' \
-            "$(json "$scheduler")" "$(json "$job_id")" "$(json "$array_index")" "$restarts" "$(json "$made_by")"
-        printf ',"pid":%d,"host":%s,"runs":%d,"done":%d,"failed":%d,"reason":%s' \
-            "$$" "$(json "$(hostname)")" $((last - first + 1)) "$n_done" "$n_failed" "$(json "$3")"
-        printf ',"started":"%s","updated":"%s","finished":"%s"}\n' "$job_started" "$(now)" "$finished"
-    } | put "$run_dir/status${array_index:+-$array_index}.json"
+    local object finished
+    begin_state job "$1" "$2"
+    member name "$job_name"
+    member deployment "$deployment"
+    member scheduler "$scheduler"
+    member job_id "$job_id"
+    member array_index "$array_index"
+    number restarts "$restarts"
+    member made_by "$made_by"
+    number pid "$$"
+    member host "$host"
+    number runs $((last - first + 1))
+    number 'done' "$n_done"
+    number failed "$n_failed"
+    member reason "$3"
+    member started "$job_started"
+    member updated "$time"
+    member finished "$finished"
+    put "$run_dir/status${array_index:+-$array_index}.json" '%s}\n' "$object"
+}
+
+new_directory() {  # new_directory PREFIX: sets directory to one that nobody else has
+    local i
+    for ((i = 0; i < 9; i++)); do
+        directory=$1-$BASHPID-$RANDOM
+        if mkdir -m 700 -- "$directory"; then return 0; fi
+    done
+    return 1
 }
 
 # ---- children and signals ----
 
 stopping=''  # the signal that asked this process to stop
+ready=no    # whether the environment is set up
 children=()
 
 # shellcheck disable=SC2317  # called by the traps
@@ -170,10 +207,10 @@ wait_for() {  # wait_for PID: its exit code, however often a signal interrupts t
 
 # ---- the steps of one run; each sets `reason` and returns an exit code when it fails ----
 
-last_words() {  # the last line of the log, for people
-    local line
-    line=$(grep -v '^[[:space:]]*$' "$log" 2>/dev/null | tail -n 1 | cut -c 1-500) || true
-    printf '%s' "$line"
+last_words() {  # last_words [PREFIX]: the last line of the log becomes the reason
+    local line=''
+    grep -v '^[[:space:]]*$' "$log" 2>/dev/null | tail -n 1 | cut -c 1-500 | IFS= read -r line || true
+    reason=${1:+$1: }$line
 }
 
 finished_before() {  # whether an earlier attempt has put a good result in place
@@ -195,7 +232,7 @@ prepare() {
     [[ -f $qmap && -r $qmap ]] || { reason="q-map $qmap cannot be read"; return 66; }
     part=$output/.xpcs-$id.part
     { mkdir -p -- "$output" && rm -rf -- "$part" && mkdir -- "$part"; } 2>>"$log" ||
-        { reason="output directory $output: $(last_words)"; return 73; }
+        { last_words "output directory $output"; return 73; }
 }
 
 stage_in() {  # input to the disk of the node, if it has room
@@ -207,22 +244,23 @@ stage_in() {  # input to the disk of the node, if it has room
         note="no node-local disk at $node_local, input read in place"
         return 0
     fi
-    local from=${raw%/*} files need free
+    local from=${raw%/*} files need=0 free=0 directory=''
     if [[ ${from##*/} == "$name"* ]]; then
         files=("$from"/*)  # a directory of its own
     else
         files=("$from/${name%_master}"* "$from"/*_metadata.hdf)
     fi
-    need=$(du -sckL -- "${files[@]}" 2>/dev/null | tail -n 1 | cut -f 1) || true
-    free=$(df -Pk -- "$node_local" | awk 'NR == 2 { print $4 }') || true
+    du -sckL -- "${files[@]}" 2>/dev/null | tail -n 1 | cut -f 1 | read -r need || true
+    df -Pk -- "$node_local" | awk 'NR == 2 { print $4 }' | read -r free || true
     if ((${need:-0} + ${need:-0} / 10 > ${free:-0})); then
         note="node-local disk has ${free:-0} KiB free, ${need:-0} needed: input read in place"
         return 0
     fi
-    scratch=$(mktemp -d -- "$node_local/xpcs-XXXXXXXX") || { reason="no directory in $node_local"; return 73; }
+    new_directory "$node_local/xpcs" 2>>"$log" || { reason="no directory in $node_local"; return 73; }
+    scratch=$directory
     mkdir -- "$scratch/qmap" || return 73
-    attend cp -RL -- "${files[@]}" "$scratch/" 2>>"$log" || { reason="staging: $(last_words)"; return 74; }
-    attend cp -L -- "$qmap" "$scratch/qmap/" 2>>"$log" || { reason="staging: $(last_words)"; return 74; }
+    attend cp -RL -- "${files[@]}" "$scratch/" 2>>"$log" || { last_words staging; return 74; }
+    attend cp -L -- "$qmap" "$scratch/qmap/" 2>>"$log" || { last_words staging; return 74; }
     raw_here=$scratch/${raw##*/} qmap_here=$scratch/qmap/${qmap##*/}
 }
 
@@ -244,9 +282,9 @@ correlate() {
     fi
     attend "${bind[@]}" xpcs-corr "${arguments[@]}" >>"$log" 2>&1 || code=$?
     if ((code > 128)); then
-        reason="xpcs-corr was ended by signal $((code - 128)): $(last_words)"
+        last_words "xpcs-corr was ended by signal $((code - 128))"
     elif ((code > 0)); then
-        reason=$(last_words)
+        last_words
     fi
     return "$code"
 }
@@ -262,12 +300,12 @@ check() {  # a run that reports success has a result
     made=${found[0]}
     local code=0
     attend xpcs-corr inspect --require-result "$made" >>"$log" 2>&1 || code=$?
-    ((code == 0)) || reason="result does not pass inspection: $(last_words)"
+    ((code == 0)) || last_words 'result does not pass inspection'
     return "$code"
 }
 
 mark() {  # notes the result before it appears, so that no rerun makes it twice
-    printf '%s\n%s\0' "$id" "$1" | put "$run_dir/runs/$number.result"
+    put "$run_dir/runs/$number.result" '%s\n%s\0' "$id" "$1"
 }
 
 place() {
@@ -277,7 +315,7 @@ place() {
     target=$output/$file
     if [[ $overwrite == yes ]]; then
         { mark "$target" && mv -fT -- "$made" "$target"; } 2>>"$log" ||
-            { reason="$target: $(last_words)"; return 74; }
+            { last_words "$target"; return 74; }
     else
         while :; do
             if [[ ! -e $target && ! -L $target ]]; then
@@ -285,7 +323,7 @@ place() {
                 # A hard link never replaces what another job put there meanwhile.
                 ln -T -- "$made" "$target" 2>>"$log" && break
                 if [[ ! -e $target ]]; then
-                    mv -nT -- "$made" "$target" 2>>"$log" || { reason="$target: $(last_words)"; return 74; }
+                    mv -nT -- "$made" "$target" 2>>"$log" || { last_words "$target"; return 74; }
                     [[ -e $made ]] || break
                 fi
             fi
@@ -313,13 +351,13 @@ make_report() {
     rm -rf -- "$part" && mkdir -- "$part" || return 73
     attend xpcs-portal report "$result" -o "$part/report" >>"$log" 2>&1 || code=$?
     if ((code > 0)); then
-        reason="report: $(last_words)"
+        last_words report
         return "$code"
     fi
     if ! { mkdir -p -- "$output/resources" &&
         { [[ ! -e $output/resources/$stem ]] || mv -T -- "$output/resources/$stem" "$part/before"; } &&
         mv -T -- "$part/report" "$output/resources/$stem"; } 2>>"$log"; then
-        reason="$output/resources/$stem: $(last_words)"
+        last_words "$output/resources/$stem"
         return 74
     fi
     report_dir=$output/resources/$stem
@@ -334,12 +372,14 @@ has_report() {
 do_run() {  # do_run NUMBER: all steps; 0, or the exit code of the step that failed
     number=$1
     run_data "$number" || return $?
-    step=prepare reason='' note='' result='' report_dir='' part='' scratch='' made='' started=$(now)
+    now
+    step=prepare reason='' note='' result='' report_dir='' part='' scratch='' made='' started=$time
     log=$run_dir/runs/$number.log
     local code=0
     if finished_before && has_report; then
-        [[ ! -d $output/resources/$(basename -- "$result" .hdf) ]] ||
-            report_dir=$output/resources/$(basename -- "$result" .hdf)
+        report_dir=${result##*/}
+        report_dir=$output/resources/${report_dir%.hdf}
+        [[ -d $report_dir ]] || report_dir=''
         step='done' note='done before'
         run_state 'done' 0
         say "run $number ($name): done before"
@@ -388,7 +428,7 @@ find_gpus() {  # the devices of this node, one word each
             if ((n < 0)); then
                 n=0
                 if command -v nvidia-smi >/dev/null; then
-                    n=$(nvidia-smi -L 2>/dev/null | grep -c '^GPU ') || n=0
+                    nvidia-smi -L 2>/dev/null | grep -c '^GPU ' | read -r n || n=0
                 fi
             fi
             for ((i = 0; i < n; i++)); do gpus+=("$i"); done
@@ -427,7 +467,7 @@ node_work() {  # all workers of this node
     threads=0
     if ((total > n_left)); then total=$n_left; fi
     if [[ ${gpus[0]} == cpu ]] && ((total > 1)); then
-        threads=$(($(nproc) / total))
+        threads=$((cpus / total))
         if ((threads < 1)); then threads=1; fi
     fi
     for ((w = 0; w < total; w++)); do
@@ -445,11 +485,26 @@ node_work() {  # all workers of this node
 
 # ---- the job ----
 
-# shellcheck disable=SC2317  # called by the environment
-environment_failed() {
-    say "environment: $1 failed"
-    job_state failed 69 "environment: $1 failed"
-    exit 69
+give_up() {  # give_up CODE REASON: nothing can be run
+    trap - EXIT
+    say "$2"
+    job_state failed "$1" "$2"
+    exit "$1"
+}
+
+# shellcheck disable=SC2317  # called by a trap
+leave() {  # an end that nobody planned still leaves a state
+    local code=$? pid
+    trap - EXIT
+    for pid in "${children[@]}"; do
+        kill -TERM "$pid" 2>/dev/null || true
+        wait_for "$pid" || true
+    done
+    if [[ $ready == no ]]; then
+        [[ -n $stopping ]] || give_up 69 "environment: it ended the script with exit code $code"
+        forget_open
+    fi
+    finish
 }
 
 find_part() {  # which runs belong to this job or array element
@@ -512,6 +567,7 @@ forget_open() {  # states that an attempt left which did not end by itself
 }
 
 finish() {  # the state of the whole job, and its exit code
+    trap - EXIT
     count_states
     local code=0 state='done' reason=''
     if ((n_failed > 0)); then
@@ -531,29 +587,37 @@ finish() {  # the state of the whole job, and its exit code
     exit "$code"
 }
 
+set_up() {
+    listen
+    environment
+    [[ -z $programs ]] || PATH=$programs:$PATH
+    shopt -s lastpipe
+    ready=yes
+}
+
 main() {
     find_part
-    n_done=0 n_failed=0 job_started=$(now)
+    host=$(hostname) cpus=$(nproc)
+    now
+    n_done=0 n_failed=0 done_before=0 job_started=$time
     if [[ ${1:-} == node ]]; then  # started by launch on one of several nodes
         claims=$2
-        environment
-        [[ -z $programs ]] || PATH=$programs:$PATH
-        listen
+        set_up
         node_work
         exit 0
     fi
     mkdir -p -- "$run_dir/runs" || exit 73
     lock
-    listen
-    environment
-    [[ -z $programs ]] || PATH=$programs:$PATH
+    trap leave EXIT
+    set_up
     count_states
     done_before=$n_done
     forget_open
     n_done=0 n_failed=0
     job_state running 0 ''
-    say "started on $(hostname): ${array_index:+element $array_index, }runs $first to $last"
-    claims=$(mktemp -d -- "$run_dir/.claims-XXXXXX") || exit 73
+    say "started on $host: ${array_index:+element $array_index, }runs $first to $last"
+    new_directory "$run_dir/.claims" || give_up 73 "no directory can be made in $run_dir"
+    claims=$directory
     if ((nodes > 1)) || [[ $launch_always == yes ]]; then
         cp -f -- "${BASH_SOURCE[0]}" "$claims/job.sh"
         launch bash "$claims/job.sh" node "$claims" &

@@ -138,16 +138,7 @@ HWY_INLINE void byte_dots(const ByteColumns& columns,
             a6 = hn::Add(a6, byte_products(e, odd(k + 3)));
             a7 = hn::Add(a7, byte_products(e, even(k + 4)));
         }
-        if constexpr (N == 8) {
-            empty(a0, 0);
-            empty(a1, 1);
-            empty(a2, 2);
-            empty(a3, 3);
-        }
-        empty(a4, N - 4);
-        empty(a5, N - 3);
-        empty(a6, N - 2);
-        empty(a7, N - 1);
+        for_lags<N>(empty, a0, a1, a2, a3, a4, a5, a6, a7);
     }
 }
 

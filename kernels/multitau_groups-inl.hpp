@@ -44,6 +44,10 @@ struct Cells {
 
     Cells from(std::int64_t frame) const { return {first + frame * TileCells::block}; }
     Cells half(int which) const { return {first + which * lanes_in_group()}; }
+    /// The columns of n frames of its first half, for lane_levels and weighted_lane_levels.
+    void operator()(std::int64_t frame, std::int64_t n, std::int16_t* columns) const {
+        columns_of_cells(from(frame).first, TileCells::block, n, columns);
+    }
 };
 
 /// The photons of each pixel in frames [begin, end); the largest count of each grows with them.
@@ -111,27 +115,20 @@ inline void tally_cells(Cells<std::uint32_t> cells,
     }
 }
 
-/// Correlates one stretch of half a group, whose sums are in `lanes`, and adds its pixels to their
-/// bins; `columns` as lane_levels left them.
+/// Adds the pixels of half a group to their bins; `take(lane, photons)` leaves their sums in the
+/// worker.
+template <class Take>
 inline void add_half(const TileJob& job,
                      std::size_t which,
                      const Group& group,
                      int half,
-                     const LaneSums& lanes,
-                     const std::int16_t* columns,
+                     const Take& take,
                      TileWorker& worker,
                      PixelMeans* means) {
-    const LagLadder& ladder = job.stretches[which].ladder;
     const std::int64_t first = half * lanes_in_group();
     for (std::int64_t i = first; i < std::min(group.n, first + lanes_in_group()); ++i) {
         if (group.total[i] == 0) continue;
-        take_lane(lanes,
-                  columns,
-                  i - first,
-                  group.total[i],
-                  ladder,
-                  worker.scratch.wide_blocks,
-                  worker.sums);
+        take(i - first, group.total[i]);
         add_sums(job, which, group.first_slot + i, group.total[i], worker, means);
     }
 }
@@ -161,17 +158,16 @@ inline void add_counts(const TileJob& job,
     for (int half = 0; half * lanes_in_group() < group.n; ++half) {
         LaneSums& lanes = scratch.lanes[half];
         if (done.level == 0) {
-            const Cells<Sample> of_half = cells.half(half);
-            const auto fill = [&](std::int64_t first, std::int64_t n, std::int16_t* out) HWY_ATTR {
-                columns_of_cells(of_half.from(first).first, TileCells::block, n, out);
-            };
-            lane_levels(fill, group.largest, small, ladder, columns, lanes);
+            lane_levels(cells.half(half), group.largest, small, ladder, columns, lanes);
         } else if (done.level < ladder.n_levels) {
             columns_of_cells(
                 done.block + half * lanes_in_group(), pixels_in_group(), done.n, columns);
             upper_lane_levels(columns, done.n, done.level, done.largest, small, ladder, lanes);
         }
-        add_half(job, which, group, half, lanes, columns, worker, means);
+        const auto take = [&](std::int64_t lane, std::uint64_t photons) HWY_ATTR {
+            take_lane(lanes, columns, lane, photons, ladder, scratch.wide_blocks, worker.sums);
+        };
+        add_half(job, which, group, half, take, worker, means);
     }
 }
 
@@ -183,23 +179,16 @@ inline void add_weights(const TileJob& job,
                         TileWorker& worker,
                         PixelMeans* means) {
     const Stretch& stretch = job.stretches[which];
-    PixelScratch& scratch = worker.scratch;
+    WeightedLaneSums& lanes = worker.scratch.weighted_lanes;
     const auto n = static_cast<std::size_t>(stretch.ladder.n_frames + 4 * block_pad);
-    double* blocks = scratch.real_blocks.of(n * HWY_MAX_BYTES / sizeof(double));
+    double* blocks = worker.scratch.real_blocks.of(n * HWY_MAX_BYTES / sizeof(double));
+    const auto take = [&](std::int64_t lane, std::uint64_t) HWY_ATTR {
+        take_lane(lanes, lane, stretch.ladder.n_lags(), worker.weighted_sums);
+    };
     for (int half = 0; half * lanes_in_group() < group.n; ++half) {
-        const Cells<Sample> of_half = cells.half(half);
-        const auto fill = [&](std::int64_t first, std::int64_t n_some, std::int16_t* out) HWY_ATTR {
-            columns_of_cells(of_half.from(first).first, TileCells::block, n_some, out);
-        };
         weighted_lane_levels(
-            fill, weights_of(job, stretch), stretch.ladder, blocks, scratch.weighted_lanes);
-        const std::int64_t first = half * lanes_in_group();
-        for (std::int64_t i = first; i < std::min(group.n, first + lanes_in_group()); ++i) {
-            if (group.total[i] == 0) continue;
-            take_lane(
-                scratch.weighted_lanes, i - first, stretch.ladder.n_lags(), worker.weighted_sums);
-            add_sums(job, which, group.first_slot + i, group.total[i], worker, means);
-        }
+            cells.half(half), weights_of(job, stretch), stretch.ladder, blocks, lanes);
+        add_half(job, which, group, half, take, worker, means);
     }
 }
 

@@ -32,6 +32,21 @@ namespace xpcs::HWY_NAMESPACE {
 constexpr std::int64_t piece_frames = 256;  ///< a multiple of 4
 constexpr std::int64_t ahead_frames = 16;   ///< behind a piece: what its lags reach
 
+/// Calls use(sum, place) for the sums of the last N of eight lags.
+template <int N, class Use, class V>
+HWY_INLINE void for_lags(const Use& use, V a0, V a1, V a2, V a3, V a4, V a5, V a6, V a7) {
+    if constexpr (N == 8) {
+        use(a0, 0);
+        use(a1, 1);
+        use(a2, 2);
+        use(a3, 3);
+    }
+    use(a4, N - 4);
+    use(a5, N - 3);
+    use(a6, N - 2);
+    use(a7, N - 1);
+}
+
 /// Adds to out[i] of each lane: the products of the first n samples with those x0 + i later, i < N,
 /// where x0 = 1 (N = 8) or 5 (N = 4). Lanes are emptied into 64 bits every `steps` columns.
 template <int N>
@@ -82,16 +97,7 @@ HWY_INLINE void lane_dots(const std::int16_t* HWY_RESTRICT columns,
             o1 = o2;
             o2 = o3;
         }
-        if constexpr (N == 8) {
-            empty(a0, 0);
-            empty(a1, 1);
-            empty(a2, 2);
-            empty(a3, 3);
-        }
-        empty(a4, N - 4);
-        empty(a5, N - 3);
-        empty(a6, N - 2);
-        empty(a7, N - 1);
+        for_lags<N>(empty, a0, a1, a2, a3, a4, a5, a6, a7);
     }
 }
 

@@ -291,7 +291,8 @@ JobState overall(const JobState& queue, const JobFiles& files) {
                       : files.state == "stopped" ? Phase::cancelled
                                                  : Phase::unknown;
         state.reason = queue.unasked ? queue.reason : files.reason;
-    } else if (queue.phase == Phase::failed && !files.reason.empty()) {
+    } else if (queue.phase == Phase::failed && !files.reason.empty() &&
+               files.reason != queue.reason) {
         state.reason = queue.reason + (queue.reason.empty() ? "" : "; ") + files.reason;
     }
     return state;

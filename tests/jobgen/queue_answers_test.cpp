@@ -191,6 +191,13 @@ TEST(QueueAnswers, done_needs_the_jobs_own_word) {
     files.state = "failed";
     files.exit_code = 65;
     EXPECT_EQ(overall(queue, files).exit_code, 65);
+    // The reasons of both are told, but none twice.
+    queue.phase = Phase::failed;
+    queue.reason = "walltime exceeded";
+    files.reason = "run 1 failed";
+    EXPECT_EQ(overall(queue, files).reason, "walltime exceeded; run 1 failed");
+    queue.reason = files.reason;
+    EXPECT_EQ(overall(queue, files).reason, "run 1 failed");
 }
 
 }  // namespace

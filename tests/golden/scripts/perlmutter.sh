@@ -601,7 +601,7 @@ set_up() {
 
 main() {
     find_part
-    host=$(hostname) cpus=$(nproc)
+    host=$(uname -n) cpus=$(nproc)
     now
     n_done=0 n_failed=0 done_before=0 job_started=$time
     if [[ ${1:-} == node ]]; then  # started by launch on one of several nodes

@@ -38,7 +38,10 @@ struct Dialect {
 /// Header comment, settings, runs and the program of the job.
 std::string body(const Job& job, const Dialect& dialect);
 
-/// The part that is the same in every script.
-const char* program_text();
+/// The part that is the same in every script: states and signals, the steps of a run, and the job
+/// that takes run after run.
+std::string program_text();
+const char* program_states();
+const char* program_steps();
 
 }  // namespace xpcs::jobgen

@@ -77,7 +77,8 @@ void write_submission(const Submission& s) {
                     {"runs", s.runs},
                     {"elements", s.elements},
                     {"pid", s.pid},
-                    {"pid_start", s.pid_start}};
+                    {"pid_start", s.pid_start},
+                    {"cancelled", s.cancelled}};
     write_text(s.run_dir + "/submission.json", dump(json) + "\n");
 }
 
@@ -100,6 +101,7 @@ Submission read_submission(const std::string& run_dir) {
     s.elements = static_cast<int>(number_at(json, "elements"));
     s.pid = static_cast<long>(number_at(json, "pid"));
     s.pid_start = static_cast<unsigned long long>(number_at(json, "pid_start"));
+    s.cancelled = json.contains("cancelled") && json["cancelled"] == true;
     if (s.scheduler.empty() || s.job_id.empty()) {
         throw Error(ExitCode::data, printable(file) + ": scheduler and job_id are missing");
     }

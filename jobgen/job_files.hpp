@@ -34,6 +34,7 @@ struct Submission {
     int elements = 1;
     long pid = 0;
     unsigned long long pid_start = 0;
+    bool cancelled = false;  ///< asked to stop, of a job without a scheduler
 };
 
 /// Writes text under a hidden name and renames it. Throws Error (cannot_create, io).

@@ -209,6 +209,15 @@ std::string other_machine(const JobFiles& files) {
     return files.state == "running" && files.host != name.data() ? files.host : "";
 }
 
+/// Whether a job that left no final state had been asked to stop.
+bool was_cancelled(const Submission& job) {
+    if (!has_submission(job.run_dir)) {
+        return job.cancelled;
+    }
+    const Submission now = read_submission(job.run_dir);
+    return now.cancelled && now.job_id == job.job_id;
+}
+
 JobState ask_shell(const Submission& job) {
     JobState state;
     if (job.pid > 0 && process_start(job.pid) == job.pid_start && job.pid_start != 0) {
@@ -228,6 +237,10 @@ JobState ask_shell(const Submission& job) {
         state.phase = Phase::done;
     } else if (files.state == "failed" || files.state == "stopped") {
         state.phase = files.state == "failed" ? Phase::failed : Phase::cancelled;
+    } else if (was_cancelled(job)) {
+        // Before it could listen, or say what became of it.
+        state.phase = Phase::cancelled;
+        state.exit_code = 75;
     } else {
         state.phase = Phase::failed;
         state.exit_code = 70;
@@ -261,6 +274,11 @@ void cancel(const Submission& job) {
                             ": cancel it on that machine");
         }
         const bool same = job.pid > 0 && process_start(job.pid) == job.pid_start;
+        if (same && has_submission(job.run_dir)) {
+            Submission asked = job;
+            asked.cancelled = true;
+            write_submission(asked);
+        }
         if (!same || ::kill(static_cast<pid_t>(job.pid), SIGTERM) != 0) {
             throw Error(ExitCode::unavailable,
                         "job " + job.job_id + " is over: there is no such process any more");

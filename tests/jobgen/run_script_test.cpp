@@ -399,6 +399,17 @@ TEST(RunScript, submitted_in_the_background_asked_and_cancelled) {
     EXPECT_EQ(state.phase, Phase::cancelled) << state.reason;
     EXPECT_EQ(state.exit_code, 75) << state.reason;
     EXPECT_THAT(testing::error_of([&] { cancel(s); }), HasSubstr("69 job"));
+    // Before it can listen: there is no state, and it has not failed.
+    w.options.run_dir = w.dir / "at once";
+    Job other = w.job();
+    const Submission early = submit(other, write_script(other, script(other)));
+    cancel(early);
+    for (int i = 0; i < 100 && ask(early).active(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    state = ask(read_submission(other.run_dir));
+    EXPECT_EQ(state.phase, Phase::cancelled) << state.reason;
+    EXPECT_EQ(state.exit_code, 75);
 }
 
 }  // namespace

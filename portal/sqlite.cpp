@@ -114,7 +114,15 @@ Database::Database(const std::string& path, bool create) : path_(path) {
     }
     sqlite3_busy_handler(database, wait_on, nullptr);
     sqlite3_progress_handler(database, steps_between_looks, give_up, nullptr);
-    execute("PRAGMA journal_mode=WAL");
+    // Of several processes that make a new file one is told at once that it is locked: SQLite does
+    // not ask the busy handler here.
+    for (int waits = 0;
+         sqlite3_exec(database, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr) != SQLITE_OK;
+         ++waits) {
+        if (sqlite3_errcode(database) != SQLITE_BUSY || wait_on(nullptr, waits) == 0) {
+            fail("the file cannot be prepared");
+        }
+    }
     execute("PRAGMA synchronous=FULL");
     execute("PRAGMA foreign_keys=ON");
     execute("PRAGMA trusted_schema=OFF");

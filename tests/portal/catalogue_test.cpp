@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -163,6 +164,26 @@ TEST_F(CatalogueTest, SeveralWritersLoseNothing) {
     }
     EXPECT_EQ(first.search({}, everybody_).total, 40);
     EXPECT_EQ(first.change(), 40);
+}
+
+TEST_F(CatalogueTest, SeveralMakeItAtTheSameMoment) {
+    for (int round = 0; round < 20; ++round) {
+        std::barrier together(6);
+        std::vector<std::thread> makers;
+        for (int k = 0; k < 6; ++k) {
+            makers.emplace_back([&] {
+                together.arrive_and_wait();
+                try {
+                    const Catalogue made(directory_ + "/" + std::to_string(round) + ".db", true);
+                } catch (const std::exception& error) {
+                    ADD_FAILURE() << error.what();
+                }
+            });
+        }
+        for (std::thread& maker : makers) {
+            maker.join();
+        }
+    }
 }
 
 TEST_F(CatalogueTest, SeveralProcessesWriteAtTheSameTime) {

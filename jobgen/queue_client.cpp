@@ -265,6 +265,23 @@ JobState ask(const Submission& job) {
     return ask_shell(job);
 }
 
+namespace {
+
+/// Of use only if the job leaves no state: a full disk keeps nobody from cancelling.
+void note_cancel(Submission job) {
+    if (!has_submission(job.run_dir)) {
+        return;
+    }
+    job.cancelled = true;
+    try {
+        write_submission(job);
+    } catch (const Error& error) {
+        std::cerr << "xpcs-jobgen: warning: " << error.what() << "\n";
+    }
+}
+
+}  // namespace
+
 void cancel(const Submission& job) {
     if (job.scheduler == "shell") {
         const std::string machine = other_machine(read_job_files(job.run_dir));
@@ -274,10 +291,8 @@ void cancel(const Submission& job) {
                             ": cancel it on that machine");
         }
         const bool same = job.pid > 0 && process_start(job.pid) == job.pid_start;
-        if (same && has_submission(job.run_dir)) {
-            Submission asked = job;
-            asked.cancelled = true;
-            write_submission(asked);
+        if (same) {
+            note_cancel(job);
         }
         if (!same || ::kill(static_cast<pid_t>(job.pid), SIGTERM) != 0) {
             throw Error(ExitCode::unavailable,

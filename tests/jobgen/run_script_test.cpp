@@ -410,6 +410,20 @@ TEST(RunScript, submitted_in_the_background_asked_and_cancelled) {
     state = ask(read_submission(other.run_dir));
     EXPECT_EQ(state.phase, Phase::cancelled) << state.reason;
     EXPECT_EQ(state.exit_code, 75);
+    // Nothing can be written there, and it is stopped all the same.
+    w.options.run_dir = w.dir / "full";
+    other = w.job();
+    const Submission last = submit(other, write_script(other, script(other)));
+    for (int i = 0; i < 100 && read_job_files(other.run_dir).state != "running"; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    fs::remove(other.run_dir + "/submission.json");
+    fs::create_directories(other.run_dir + "/submission.json/in the way");
+    cancel(last);
+    for (int i = 0; i < 100 && ask(last).active(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    EXPECT_EQ(ask(last).phase, Phase::cancelled);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/memory_plan.hpp"
 
+#include "host/bright_reader.hpp"
 #include "host/errors.hpp"
 #include "host/memory.hpp"
 #include "host/readers/corrected.hpp"
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace xpcs {
 
@@ -21,6 +23,8 @@ namespace {
 
 /// Above this occupancy whole rows take less memory and time than events.
 constexpr double dense_occupancy = 0.15;
+/// Above this one, words that allow it become rows.
+constexpr double bright_occupancy = 0.07;
 /// Tiles near the beam have more events than others: a pass that is not the only one is planned to
 /// take this part of its room.
 constexpr double planned_part = 0.85;
@@ -61,7 +65,28 @@ struct Estimate {
     std::string engine;
     double series_bytes = 0;
     double events = 0;
+    double frames = 0;  ///< of the file, where its words tell; else 0
 };
+
+/// Of a sparse file whose words become rows of samples, as far as a few of them tell. Memory does
+/// not matter: sums of doubles may round in another way than those of events.
+std::optional<Estimate> estimate_of_bright(const RunConfig& config, RunSetup& setup) {
+    if (config.engine == EngineChoice::sparse || config.type != AnalysisType::multitau) return {};
+    if (config.follow || setup.device->on_gpu()) return {};
+    const std::optional<BrightProbe> probe = probe_bright(setup.read, setup.partition);
+    constexpr double narrowest = 0.5;
+    if (!probe || probe->occupancy < bright_occupancy * probe->bytes_of_sample / narrowest) {
+        return {};
+    }
+    const auto wanted =
+        static_cast<double>(setup.frames.end_frame) - static_cast<double>(setup.frames.begin_frame);
+    const double samples =
+        static_cast<double>(setup.partition.n_kept()) * std::min(probe->frames, wanted);
+    return Estimate{"dense",
+                    1.03 * samples * probe->bytes_of_sample,
+                    samples * probe->occupancy,
+                    probe->frames};
+}
 
 Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
     const SourceInfo& source = setup.result.source;
@@ -70,9 +95,12 @@ Estimate estimate_of(const RunConfig& config, RunSetup& setup) {
         // only make it less. Words that go to a GPU pass through. Should it turn out that they
         // cannot, reading meets the limit and starts again in passes.
         const bool passes_through = config.decode != "cpu" && setup.why_the_cpu_decodes().empty();
-        return {config.engine == EngineChoice::dense ? "dense" : "sparse",
-                passes_through ? 0.0 : 1.03 * static_cast<double>(source.n_bytes) / 2,
-                static_cast<double>(source.n_bytes) / 8};
+        const Estimate events{config.engine == EngineChoice::dense ? "dense" : "sparse",
+                              passes_through ? 0.0 : 1.03 * static_cast<double>(source.n_bytes) / 2,
+                              static_cast<double>(source.n_bytes) / 8};
+        const std::optional<Estimate> bright = estimate_of_bright(config, setup);
+        setup.read.dense_rows = bright.has_value();
+        return bright.value_or(events);
     }
     const DenseProbe probe = probe_dense(setup.read, setup.partition, setup.frames);
     const double samples = static_cast<double>(setup.partition.n_kept()) *
@@ -125,7 +153,8 @@ struct ExpectedFrames {
     bool guessed = false;  ///< reading may tell something else
 };
 
-ExpectedFrames expected_frames(const RunConfig& config, const RunSetup& setup) {
+ExpectedFrames
+expected_frames(const RunConfig& config, const RunSetup& setup, const Estimate& estimate) {
     const RunResult& result = setup.result;
     if (result.frames.n_frames_file > 0) {
         return {static_cast<double>(result.frames.n_frames_file), setup.plan.frames_from_hint};
@@ -133,6 +162,7 @@ ExpectedFrames expected_frames(const RunConfig& config, const RunSetup& setup) {
     if (!setup.monitor.values.empty()) {
         return {static_cast<double>(setup.monitor.values.size()), true};
     }
+    if (estimate.frames > 0) return {estimate.frames, false};
     if (config.follow || result.source.n_bytes < large_file_bytes) return {};
     return {probe_frames(setup.read), true};
 }
@@ -185,7 +215,7 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
         check_twotime_size(config, n_frames, n_bins, budget);
     }
     setup.frame_bytes = bytes_per_frame(config, setup, estimate.engine, threads);
-    const ExpectedFrames expected = expected_frames(config, setup);
+    const ExpectedFrames expected = expected_frames(config, setup, estimate);
     const double all_frames = expected.n * static_cast<double>(setup.frame_bytes);
     const double fixed =
         fixed_bytes(setup, threads) + unnormalized_bytes(setup) +

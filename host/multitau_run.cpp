@@ -2,6 +2,7 @@
 #include "host/multitau_run.hpp"
 
 #include "host/band_writer.hpp"
+#include "host/bright_reader.hpp"
 #include "host/errors.hpp"
 #include "host/log.hpp"
 #include "host/memory.hpp"
@@ -46,6 +47,8 @@ class MultitauRun {
     ReadResult read_tiles(std::int64_t first, std::int64_t end, bool keep);
     std::optional<ReadResult> read_onto_gpu(ReadOptions options, const SeriesRange& range);
     void let_cpu_decode(const std::string& reason);
+    bool reads_bright() const { return result_.source.sparse && setup_.read.dense_rows; }
+    void keep_events(const NotBright& found);
     void start_again();
     std::int64_t frames_of(const ReadResult& read) const;
     void settle_frames(ReadResult& read);
@@ -54,6 +57,8 @@ class MultitauRun {
     void note_counts(const ReadResult& read);
     void note_splits(const PixelSeries& series);
     void note_left_out(const PixelSeries& series);
+    template <class Work>
+    void on_threads(const Work& work) const;
     void add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const;
     /// By the frames' own means; a monitor is known beforehand.
     bool normalises() const {
@@ -103,6 +108,7 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     options.frame_bytes = setup_.frame_bytes;
     std::optional<ReadResult> read;
     if (decodes_on_gpu_) read = read_onto_gpu(options, range);
+    if (!read && reads_bright()) read = read_bright_series(options, setup_.partition, range);
     if (!read) read = read_series(options, setup_.partition, range);
     read_s_ += since(start);
     return std::move(*read);
@@ -111,6 +117,13 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
 void MultitauRun::let_cpu_decode(const std::string& reason) {
     decodes_on_gpu_ = false;
     Log::info(fmt::format("{}: decoded by the CPU ({})", result_.raw, reason));
+}
+
+/// The words of a bright file are none for lines.
+void MultitauRun::keep_events(const NotBright& found) {
+    setup_.read.dense_rows = false;
+    result_.engine = "sparse";
+    Log::info(fmt::format("{}: {}; starting again with single events", result_.raw, found.reason));
 }
 
 /// Nothing where the host has to decode.
@@ -222,14 +235,22 @@ void MultitauRun::note_splits(const PixelSeries& series) {
     }
 }
 
+/// Runs work() on the threads of the run.
+template <class Work>
+void MultitauRun::on_threads(const Work& work) const {
+    const int threads = result_.config.threads > 0 ? static_cast<int>(result_.config.threads)
+                                                   : oneapi::tbb::task_arena::automatic;
+    oneapi::tbb::task_arena(threads).execute(work);
+}
+
 /// Rows hold every frame from the first to the last; of events the sums count those that are used.
 void MultitauRun::note_left_out(const PixelSeries& series) {
     const FrameSelection& frames = result_.frames;
-    if (!series.dense() || frames.raw_frames_used == frames.end - frames.begin) return;
-    const int threads = result_.config.threads > 0 ? static_cast<int>(result_.config.threads)
-                                                   : oneapi::tbb::task_arena::automatic;
-    oneapi::tbb::task_arena(threads).execute(
-        [&] { all_.left_out_samples += series.n_lit_left_out(map_, all_.excluded); });
+    if (!series.dense() ||
+        (frames.raw_frames_used == frames.end - frames.begin && series.last_frame() < frames.end)) {
+        return;
+    }
+    on_threads([&] { all_.left_out_samples += series.n_lit_left_out(map_, all_.excluded); });
 }
 
 void MultitauRun::add_frames(const ReadResult& read, std::vector<std::uint64_t>& photons) const {
@@ -321,8 +342,9 @@ void MultitauRun::survey() {
         exclude_overflow(read);
     } else {
         std::vector<std::uint64_t> photons(static_cast<std::size_t>(setup_.partition.n_kept()), 0);
-        for_each_range(
-            [&](const ReadResult& read) { read.series.add_pixel_photons(map_, photons); });
+        for_each_range([&](const ReadResult& read) {
+            on_threads([&] { read.series.add_pixel_photons(map_, photons); });
+        });
         exclude_hot(photons);
     }
     if (!normalises()) return;
@@ -427,7 +449,7 @@ void MultitauRun::passes() {
     for_each_range([&](ReadResult& read) {
         if (one_pass && result_.config.mask_hot) {
             std::vector<std::uint64_t> photons(all_.excluded.size(), 0);
-            read.series.add_pixel_photons(map_, photons);
+            on_threads([&] { read.series.add_pixel_photons(map_, photons); });
             exclude_hot(photons);
         }
         note_counts(read);
@@ -500,6 +522,9 @@ void MultitauRun::run() {
             Log::info(fmt::format("{}: more events than expected, starting again in {} passes",
                                   result_.raw,
                                   setup_.ranges));
+            start_again();
+        } catch (const NotBright& found) {
+            keep_events(found);
             start_again();
         } catch (const DeviceOutOfMemory& error) {
             if (!decodes_on_gpu_ || (means_handed_on_ && all_.bands)) throw;

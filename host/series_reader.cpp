@@ -3,6 +3,7 @@
 
 #include "host/progress.hpp"
 #include "host/readers/rigaku_word.hpp"
+#include "host/reading.hpp"
 #include "host/stop.hpp"
 #include "kernels/device_events.hpp"
 #include "kernels/device_frames.hpp"
@@ -126,20 +127,6 @@ void read_blocks(const ReadOptions& options,
     });
 }
 
-/// Throws SeriesTooLarge where the series and what goes with frames up to `last` pass the limit.
-void require_room(const ReadOptions& options,
-                  const SeriesRange& range,
-                  const PixelSeries& series,
-                  std::int64_t last) {
-    if (options.memory_limit == 0) return;
-    const std::int64_t frames = std::min(last + 1, range.end_frame) - range.begin_frame;
-    if (series.memory_bytes() +
-            options.frame_bytes * static_cast<std::uint64_t>(std::max<std::int64_t>(0, frames)) >
-        options.memory_limit) {
-        throw SeriesTooLarge{frames};
-    }
-}
-
 SeriesPiece
 make_piece_of(Work& work, const Partition& partition, const SeriesRange& range, bool dense_rows) {
     if (const auto* events = std::get_if<EventChunk>(&work.chunk)) {
@@ -147,21 +134,6 @@ make_piece_of(Work& work, const Partition& partition, const SeriesRange& range, 
     }
     return make_piece(
         std::get<DenseChunk>(work.chunk), partition, range, !dense_rows, work.scratch);
-}
-
-void add_words(DecodeCounts& counts, const WordCounts& words) {
-    DecodeCounts more;
-    more.zero_count = words.zero_count;
-    more.bad_index = words.bad_index;
-    more.out_of_order = words.out_of_order;
-    more.last_frame = words.last_frame;
-    more.counter_wraps = words.last_frame < 0 ? 0 : words.last_frame / rigaku::frame_period;
-    more.at_maximum_3 = words.at_maximum_3;
-    more.at_maximum_15 = words.at_maximum_15;
-    more.at_maximum_255 = words.at_maximum_255;
-    more.at_maximum_4095 = words.at_maximum_4095;
-    more.largest_count = words.largest_count;
-    counts += more;
 }
 
 /// Without decoding first, where the source has words and these allow it.
@@ -181,6 +153,8 @@ bool make_piece_of_words(const FrameSource& source,
     return true;
 }
 
+}  // namespace
+
 std::unique_ptr<FrameSource> open_selected(const ReadOptions& options, const SeriesRange& range) {
     std::unique_ptr<FrameSource> source = open_frame_source(options.raw, options.source);
     source->set_shape(options.rows, options.cols);
@@ -190,7 +164,33 @@ std::unique_ptr<FrameSource> open_selected(const ReadOptions& options, const Ser
     return source;
 }
 
-}  // namespace
+void require_room(const ReadOptions& options,
+                  const SeriesRange& range,
+                  const PixelSeries& series,
+                  std::int64_t last) {
+    if (options.memory_limit == 0) return;
+    const std::int64_t frames = std::min(last + 1, range.end_frame) - range.begin_frame;
+    if (series.memory_bytes() +
+            options.frame_bytes * static_cast<std::uint64_t>(std::max<std::int64_t>(0, frames)) >
+        options.memory_limit) {
+        throw SeriesTooLarge{frames};
+    }
+}
+
+void add_words(DecodeCounts& counts, const WordCounts& words) {
+    DecodeCounts more;
+    more.zero_count = words.zero_count;
+    more.bad_index = words.bad_index;
+    more.out_of_order = words.out_of_order;
+    more.last_frame = words.last_frame;
+    more.counter_wraps = words.last_frame < 0 ? 0 : words.last_frame / rigaku::frame_period;
+    more.at_maximum_3 = words.at_maximum_3;
+    more.at_maximum_15 = words.at_maximum_15;
+    more.at_maximum_255 = words.at_maximum_255;
+    more.at_maximum_4095 = words.at_maximum_4095;
+    more.largest_count = words.largest_count;
+    counts += more;
+}
 
 int default_threads() {
     return tbb::info::default_concurrency();

@@ -16,13 +16,15 @@ struct ReadOptions {
     std::string raw;
     SourceOptions source;
     std::int64_t rows = 0, cols = 0;  ///< of the q-map, for files that carry no shape
-    bool dense_rows = false;          ///< keep whole frames as rows instead of events
+    bool dense_rows = false;          ///< keep whole frames as rows instead of events; of sparse
+                                      ///< files see bright_reader.hpp
     int threads = 0;                  ///< 0 = all
     std::string progress = "auto";
     std::uint64_t memory_limit = 0;  ///< bytes of the series and of what goes with frames; 0 = none
     std::uint64_t frame_bytes = 0;   ///< that the caller has, or will have, for each frame
-    bool keep = true;                ///< false: only frame sums and counts
-    std::function<void()> between;   ///< if set, called before every block; may throw to stop
+    std::int64_t words_of_stretch = 0;  ///< that one thread takes of a bright file; 0 = chosen
+    bool keep = true;                   ///< false: only frame sums and counts
+    std::function<void()> between;      ///< if set, called before every block; may throw to stop
 };
 
 /// Threads that a run uses unless told.

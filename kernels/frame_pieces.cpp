@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Whole frames into tiles: as events where few samples are lit, else as lines.
+#include "kernels/frame_lines.hpp"
 #include "kernels/pixel_series.hpp"
 #include "kernels/series_tiles.hpp"
 
@@ -23,12 +24,18 @@ namespace xpcs::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// The samples of `n` kept pixels of one frame: where they stand, or gathered, with zeros behind.
+/// The samples of a line in one frame: where they stand, or gathered, with zeros behind.
 template <class Sample>
-HWY_INLINE const Sample*
-line_of(const Sample* frame, const std::uint32_t* pixel, std::int64_t n, Sample* gathered) {
-    if (n == line_pixels && pixel[line_pixels - 1] - pixel[0] == line_pixels - 1)
-        return frame + pixel[0];
+HWY_INLINE const Sample* line_of(const Sample* frame,
+                                 const Partition& partition,
+                                 const LineSlots& slots,
+                                 std::int64_t slot,
+                                 Sample* gathered) {
+    const std::uint32_t first =
+        slots.first_pixel[static_cast<std::size_t>((slot - slots.first) / line_pixels)];
+    if (first != LineSlots::scattered) return frame + first;
+    const std::uint32_t* pixel = partition.pixel.data() + slot;
+    const std::int64_t n = std::min(line_pixels, slots.end - slot);
     for (std::int64_t s = 0; s < n; ++s)
         gathered[s] = frame[pixel[s]];
     std::fill(gathered + n, gathered + line_pixels, Sample{0});
@@ -195,6 +202,7 @@ HWY_INLINE void ask_for(const Sample* line) {
 template <class Sample, class Out>
 HWY_INLINE bool take_frame(const Sample* frame,
                            const Partition& partition,
+                           const LineSlots& slots,
                            std::int64_t first,
                            std::int64_t n,
                            std::int64_t piece_frame,
@@ -204,10 +212,9 @@ HWY_INLINE bool take_frame(const Sample* frame,
     Sample gathered[line_pixels];
     LineTally<Sample, Out> tally;
     for (std::int64_t s = 0; s < n; s += line_pixels, line += pitch) {
-        const std::int64_t n_line = std::min(line_pixels, n - s);
-        const std::uint32_t* pixel = partition.pixel.data() + first + s;
-        ask_for(frame + pixel[0] + tile_pixels);
-        clean_line<Sample, Out>(line_of(frame, pixel, n_line, gathered), line, tally);
+        const Sample* samples = line_of(frame, partition, slots, first + s, gathered);
+        if (samples != gathered) ask_for(samples + tile_pixels);
+        clean_line<Sample, Out>(samples, line, tally);
     }
     if (tally.has_too_large()) return false;
     if (tally.has_no_data()) note_overflow(frame, partition, first, n, piece);
@@ -217,25 +224,50 @@ HWY_INLINE bool take_frame(const Sample* frame,
     return true;
 }
 
+/// The lines of the next tile are far away, too, and a store waits for those before it.
+template <class Out>
+HWY_INLINE void
+ask_to_write(Stored<Out>* line, std::int64_t n_lines, std::int64_t pitch, std::int64_t n) {
+    for (; n_lines > 0; --n_lines, line += pitch) {
+        auto* at = reinterpret_cast<std::byte*>(line);
+        const std::byte* end = at + n * static_cast<std::int64_t>(sizeof *line);
+        for (; at < end; at += 64)
+            __builtin_prefetch(at, 1);
+    }
+}
+
 /// Frames of pixels in, lines of frames out; false as soon as a sample does not fit.
 template <class Sample, class Out>
-bool fill_lines(const DenseChunk& chunk,
+bool fill_lines(const FrameBlock& frames,
                 const Partition& partition,
-                std::int64_t first_slot,
-                std::int64_t end_slot,
-                std::int64_t first,
+                const LineSlots& slots,
                 SeriesPiece& piece) {
-    const auto* samples = reinterpret_cast<const Sample*>(chunk.samples.data());
+    const auto* samples = reinterpret_cast<const Sample*>(frames.samples);
     auto* out = reinterpret_cast<Stored<Out>*>(piece.lines.data());
     constexpr std::int64_t line = stored_of_line<Out>;
+    const std::int64_t n_pixels = partition.rows * partition.cols;
     const std::int64_t pitch = piece.n_frames * line;
-    for (std::int64_t slot = first_slot; slot < end_slot; slot += tile_pixels) {
-        const std::int64_t n = std::min(tile_pixels, end_slot - slot);
-        auto* lines = out + (slot - first_slot) / line_pixels * pitch;
-        for (std::int64_t f = 0; f < piece.n_frames; ++f) {
-            const Sample* frame = samples + (first + f) * chunk.n_pixels;
-            if (!take_frame<Sample, Out>(
-                    frame, partition, slot, n, f, lines + f * line, pitch, piece)) {
+    constexpr std::int64_t few_frames = 8;
+    for (std::int64_t slot = slots.first; slot < slots.end; slot += tile_pixels) {
+        const std::int64_t n = std::min(tile_pixels, slots.end - slot);
+        auto* lines = out + (slot - slots.first) / line_pixels * pitch;
+        if (frames.n <= few_frames && slot + 2 * tile_pixels <= slots.end) {
+            ask_to_write<Out>(lines + tile_pixels / line_pixels * pitch + frames.to * line,
+                              tile_pixels / line_pixels,
+                              pitch,
+                              frames.n * line);
+        }
+        for (std::int64_t f = 0; f < frames.n; ++f) {
+            const std::int64_t to = frames.to + f;
+            if (!take_frame<Sample, Out>(samples + f * n_pixels,
+                                         partition,
+                                         slots,
+                                         slot,
+                                         n,
+                                         to,
+                                         lines + to * line,
+                                         pitch,
+                                         piece)) {
                 return false;
             }
         }
@@ -243,16 +275,13 @@ bool fill_lines(const DenseChunk& chunk,
     return true;
 }
 
-/// Lines of piece.sample_bits from samples of chunk.sample_bytes; false if they do not fit.
-bool make_lines(const DenseChunk& chunk,
+/// Lines of piece.sample_bits from samples of frames.sample_bytes; false if they do not fit.
+bool make_lines(const FrameBlock& frames,
                 const Partition& partition,
-                std::int64_t first_slot,
-                std::int64_t end_slot,
-                std::int64_t first,
+                const LineSlots& slots,
                 SeriesPiece& piece) {
     const auto run = [&](auto sample, auto out) {
-        return fill_lines<decltype(sample), decltype(out)>(
-            chunk, partition, first_slot, end_slot, first, piece);
+        return fill_lines<decltype(sample), decltype(out)>(frames, partition, slots, piece);
     };
     const auto run_as = [&](auto sample) {
         using Sample = decltype(sample);
@@ -264,7 +293,7 @@ bool make_lines(const DenseChunk& chunk,
         if constexpr (sizeof(Sample) > 2) return run(sample, std::uint32_t{});
         return false;
     };
-    switch (chunk.sample_bytes) {
+    switch (frames.sample_bytes) {
     case 1:
         return run_as(std::uint8_t{});
     case 2:
@@ -282,6 +311,39 @@ HWY_AFTER_NAMESPACE();
 namespace xpcs {
 
 HWY_EXPORT(make_lines);
+
+LineSlots::LineSlots(const Partition& partition, const SeriesRange& range) {
+    const TileSpan tiles = tiles_of(partition, range);
+    first = std::int64_t{tiles.first} << tile_bits;
+    end = std::min(partition.n_kept(), std::int64_t{tiles.first + tiles.n} << tile_bits);
+    for (std::int64_t slot = first; slot < end; slot += line_pixels) {
+        const std::uint32_t* pixel = partition.pixel.data() + slot;
+        const bool together =
+            end - slot >= line_pixels && pixel[line_pixels - 1] - pixel[0] == line_pixels - 1;
+        first_pixel.push_back(together ? pixel[0] : scattered);
+    }
+}
+
+void start_lines(const LineSlots& slots, SeriesPiece& piece) {
+    piece.counts = {};
+    piece.overflow_slots.clear();
+    piece.frame_photons.assign(static_cast<std::size_t>(piece.n_frames), 0);
+    piece.lines.clear();
+    piece.lines.resize(static_cast<std::size_t>(slots.n_lines() * line_pixels * piece.n_frames) *
+                       static_cast<std::size_t>(piece.sample_bits) / 8);
+}
+
+bool put_frames(const FrameBlock& frames,
+                const Partition& partition,
+                const LineSlots& slots,
+                SeriesPiece& piece) {
+    return HWY_DYNAMIC_DISPATCH(make_lines)(frames, partition, slots, piece);
+}
+
+void sum_photons(SeriesPiece& piece) {
+    piece.counts.photons = static_cast<std::int64_t>(
+        std::accumulate(piece.frame_photons.begin(), piece.frame_photons.end(), std::uint64_t{0}));
+}
 
 namespace {
 
@@ -367,27 +429,19 @@ SeriesPiece lines_from_frames(const DenseChunk& chunk,
     piece.n_frames = frames_wanted<Sample>(chunk, range, first);
     piece.frame_base = chunk.first_frame + first;
     if (piece.n_frames == 0) return piece;
-    const TileSpan tiles = tiles_of(partition, range);
-    const std::int64_t first_slot = std::int64_t{tiles.first} << tile_bits;
-    const std::int64_t end_slot =
-        std::min(partition.n_kept(), std::int64_t{tiles.first + tiles.n} << tile_bits);
-    const std::int64_t n_lines = (end_slot - first_slot + line_pixels - 1) / line_pixels;
+    const LineSlots slots(partition, range);
+    const FrameBlock frames{chunk.samples.data() +
+                                static_cast<std::size_t>(first * chunk.n_pixels) * sizeof(Sample),
+                            sizeof(Sample),
+                            piece.n_frames,
+                            0};
     constexpr int most_bits = 8 * sizeof(Sample);
     for (piece.sample_bits = std::min(scratch.sample_bits, most_bits);; piece.sample_bits *= 2) {
-        piece.counts = {};
-        piece.overflow_slots.clear();
-        piece.frame_photons.assign(static_cast<std::size_t>(piece.n_frames), 0);
-        piece.lines.clear();
-        piece.lines.resize(static_cast<std::size_t>(n_lines * line_pixels * piece.n_frames) *
-                           static_cast<std::size_t>(piece.sample_bits) / 8);
-        if (HWY_DYNAMIC_DISPATCH(make_lines)(
-                chunk, partition, first_slot, end_slot, first, piece)) {
-            break;
-        }
+        start_lines(slots, piece);
+        if (put_frames(frames, partition, slots, piece)) break;
     }
     scratch.sample_bits = piece.sample_bits;
-    piece.counts.photons = static_cast<std::int64_t>(
-        std::accumulate(piece.frame_photons.begin(), piece.frame_photons.end(), std::uint64_t{0}));
+    sum_photons(piece);
     return piece;
 }
 

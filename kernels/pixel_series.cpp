@@ -416,22 +416,13 @@ void PixelSeries::add_pixel_photons(const FrameMap& frames,
         frames_on_device_->add_pixel_photons(frames, sums);
         return;
     }
+    if (dense_) {
+        add_line_photons(frames, sums);
+        return;
+    }
     const auto is_used = [&, begin = range_.begin_frame](std::int64_t frame) {
         return frames(begin + frame) != FrameMap::left_out;
     };
-    if (dense_) {
-        RowReader rows(*this, static_cast<std::int64_t>(frame_photons_.size()));
-        for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
-            for (std::int64_t slot = first_slot(tile); slot < end_slot(tile); ++slot) {
-                const std::uint32_t* row = rows.row(slot);
-                std::uint64_t& sum = sums[static_cast<std::size_t>(slot)];
-                for (std::size_t f = 0; f < frame_photons_.size(); ++f) {
-                    if (row[f] > 0 && is_used(static_cast<std::int64_t>(f))) sum += row[f];
-                }
-            }
-        }
-        return;
-    }
     for (std::int64_t tile = first_tile(); tile < end_tile(); ++tile) {
         std::uint64_t* first = sums.data() + first_slot(tile);
         for_each_record(

@@ -122,7 +122,8 @@ struct PieceScratch {
     RawVector<std::uint64_t> wide;
     RawVector<std::uint32_t> tile;  ///< ... and their tiles
     std::vector<std::uint32_t> cursor;
-    int sample_bits = 4;  ///< of lines: what the last chunk took is tried first
+    RawVector<std::uint8_t> cells;  ///< counts of frames whose words are being taken
+    int sample_bits = 4;            ///< of lines: what the last chunk took is tried first
 };
 
 /// Sorts a chunk of events into tiles. Thread-safe.
@@ -246,7 +247,7 @@ class PixelSeries {
     std::uint32_t largest_sample() const { return largest_sample_; }
 
     /// Adds the photons of every kept pixel of the range, in the file frames that `frames` uses, to
-    /// sums [n_kept].
+    /// sums [n_kept]. In the calling task arena.
     void add_pixel_photons(const FrameMap& frames, std::vector<std::uint64_t>& sums) const;
 
     /// Takes the photons of the marked pixels [n_kept] out of frame_photons(); returns the number
@@ -297,6 +298,7 @@ class PixelSeries {
     bool keep_;
     static constexpr std::size_t tiles_in_row = 15;  ///< of TileParts::begin
     void index(const SeriesPiece& piece);
+    void add_line_photons(const FrameMap& frames, std::vector<std::uint64_t>& sums) const;
     std::int64_t remove_from_device_frames(const std::vector<std::uint8_t>& marked);
     void take_frame_photons(const FramePhotons& photons);
 

@@ -6,8 +6,10 @@
 
 #include <oneapi/tbb/parallel_for.h>
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
+#include <type_traits>
 
 namespace xpcs {
 
@@ -87,6 +89,51 @@ template void PixelSeries::gather_cells(std::int64_t, std::int64_t, std::uint32_
 template void PixelSeries::gather_cells(std::int64_t, const FrameMap&, std::uint8_t*) const;
 template void PixelSeries::gather_cells(std::int64_t, const FrameMap&, std::uint16_t*) const;
 template void PixelSeries::gather_cells(std::int64_t, const FrameMap&, std::uint32_t*) const;
+
+namespace {
+
+using LineTotals = std::uint64_t[line_pixels];
+
+/// Adds up n frames of a line, of those that are used. Few enough at a time that the sums of
+/// samples of 16 bits fit 32.
+template <class Sample, class Used>
+void add_up(Lines<Sample> lines, std::int64_t n, const Used& is_used, LineTotals& totals) {
+    constexpr bool is_wide = std::is_same_v<Sample, std::uint32_t>;
+    constexpr std::int64_t most = 65536;
+    for (std::int64_t f = 0; f < n;) {
+        std::conditional_t<is_wide, std::uint64_t, std::uint32_t> sum[line_pixels] = {};
+        for (const std::int64_t end = std::min(n, f + most); f < end; ++f) {
+            if (!is_used(f)) continue;
+            for (std::int64_t pixel = 0; pixel < line_pixels; pixel += block) {
+                for_block(lines, f, pixel, [&](auto sample, std::int64_t i) {
+                    sum[pixel + i] += sample;
+                });
+            }
+        }
+        for (std::int64_t i = 0; i < line_pixels; ++i)
+            totals[i] += sum[i];
+    }
+}
+
+}  // namespace
+
+void PixelSeries::add_line_photons(const FrameMap& frames, std::vector<std::uint64_t>& sums) const {
+    const std::int64_t begin = first_slot(first_tile()), end = end_slot(end_tile() - 1);
+    const auto n_frames = static_cast<std::int64_t>(frame_photons_.size());
+    oneapi::tbb::parallel_for(begin / line_pixels, (end - 1) / line_pixels + 1, [&](auto line) {
+        const std::int64_t slot = line * line_pixels;
+        LineTotals totals = {};
+        for_each_line_part(
+            *this, slot, n_frames, [&](auto lines, std::int64_t first, std::int64_t n) {
+                const auto is_used = [&](std::int64_t f) {
+                    return frames(range_.begin_frame + first + f) != FrameMap::left_out;
+                };
+                add_up(lines, n, is_used, totals);
+            });
+        for (std::int64_t i = 0; i < std::min(line_pixels, end - slot); ++i)
+            sums[static_cast<std::size_t>(slot + i)] += totals[i];
+    });
+}
 
 namespace {
 

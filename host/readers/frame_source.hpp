@@ -87,6 +87,8 @@ std::int64_t frames_seen(const SourceInfo& info, std::int64_t last_frame);
 
 using Chunk = std::variant<EventChunk, DenseChunk>;
 
+class RawFile;
+
 class FrameSource {
   public:
     virtual ~FrameSource() = default;
@@ -126,6 +128,15 @@ class FrameSource {
         WordBlock place;  ///< frames of the range are not set
     };
     virtual Undecoded undecoded(const RawBlock& block) const;
+
+    /// The one file of 64-bit words that the source reads, where these cover the detector and may
+    /// be read in any order and number; else nothing. As long as the source lives.
+    struct WordFile {
+        const RawFile* file = nullptr;
+        std::int64_t n_words = 0;
+        rigaku::IndexMap map;
+    };
+    virtual std::optional<WordFile> word_file() const { return std::nullopt; }
 
     /// What no block exceeds: its bytes, and its frames. Of sources of whole_frames.
     struct BlockRoom {

@@ -214,6 +214,12 @@ class RigakuSource final : public FrameSource {
         return out;
     }
 
+    std::optional<WordFile> word_file() const override {
+        if (is_3m() || watch_) return std::nullopt;
+        const Stream& stream = streams_.front();
+        return WordFile{&stream.file, stream.n_records, stream.map};
+    }
+
     double fraction_read() const override {
         return static_cast<double>(bytes_read_.load()) / static_cast<double>(bytes_known_.load());
     }

@@ -107,6 +107,15 @@ TEST_F(Determinism, Sparse) {
     expect_repeatable({});
 }
 
+TEST_F(Determinism, BrightSparse) {
+    small.write_events(poisson_events(n_frames, rows * cols, 0.15, 18));
+    expect_repeatable({"-G"});
+    expect_repeatable({"-nf", "1", "--mask-hot"});
+    EXPECT_EQ(
+        h5::read_string(h5::open_file(small.result()).id(), "/xpcs/multitau/config/engine_used"),
+        "dense");
+}
+
 TEST_F(Determinism, SparseWithFrameNormalisation) {
     write_sparse();
     expect_repeatable({"-nf", "1"});

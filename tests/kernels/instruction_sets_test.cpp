@@ -2,6 +2,7 @@
 // Every instruction set that this machine has gives what the best one gives.
 #include "kernels/multitau.hpp"
 #include "kernels/twotime.hpp"
+#include "kernels/word_lines.hpp"
 
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
@@ -80,9 +81,7 @@ TEST(InstructionSets, MultitauOfEvents) {
     }
 }
 
-TEST(InstructionSets, WordsOfAFile) {
-    const reference::Run run = poisson_run(500, 1300, 0.4, 33, 50);
-    const Partition partition = partition_of(run);
+std::vector<std::uint64_t> words_of(const reference::Run& run) {
     std::vector<std::uint64_t> words;
     for (std::int64_t t = 0; t < run.n_frames; ++t) {
         for (std::int64_t p = 0; p < run.n_pixels; ++p) {
@@ -92,6 +91,13 @@ TEST(InstructionSets, WordsOfAFile) {
                 t, static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(count)));
         }
     }
+    return words;
+}
+
+TEST(InstructionSets, WordsOfAFile) {
+    const reference::Run run = poisson_run(500, 1300, 0.4, 33, 50);
+    const Partition partition = partition_of(run);
+    const std::vector<std::uint64_t> words = words_of(run);
     WordBlock block;
     block.map.n_pixels = static_cast<std::uint32_t>(run.n_pixels);
     const auto sorted = [&] {
@@ -110,6 +116,31 @@ TEST(InstructionSets, WordsOfAFile) {
         EXPECT_EQ(piece.narrow, best.narrow) << name;
         EXPECT_EQ(piece.tile_begin, best.tile_begin) << name;
         EXPECT_EQ(piece.counts.events, best.counts.events) << name;
+        EXPECT_EQ(piece.counts.photons, best.counts.photons) << name;
+    });
+}
+
+TEST(InstructionSets, WordsOfBrightFrames) {
+    const reference::Run run = poisson_run(900, 1300, 0.4, 35, 50);
+    const Partition partition = partition_of(run);
+    const std::vector<std::uint64_t> words = words_of(run);
+    const auto lines = [&] {
+        PieceScratch scratch;
+        SeriesPiece piece;
+        WordCounts counts;
+        WordLines made({0, static_cast<std::uint32_t>(run.n_pixels), 0, 0}, partition, {}, scratch);
+        made.begin(0, run.n_frames - 1);
+        EXPECT_EQ(made.add(words), WordLines::Fate::taken);
+        EXPECT_EQ(made.finish(piece, counts), WordLines::Fate::taken);
+        EXPECT_GT(counts.at_maximum_3, 0);
+        EXPECT_EQ(piece.counts.events, static_cast<std::int64_t>(words.size()));
+        return piece;
+    };
+    const SeriesPiece best = lines();
+    each_instruction_set([&](const std::string& name) {
+        const SeriesPiece piece = lines();
+        EXPECT_TRUE(piece.lines == best.lines) << name;
+        EXPECT_EQ(piece.frame_photons, best.frame_photons) << name;
         EXPECT_EQ(piece.counts.photons, best.counts.photons) << name;
     });
 }

@@ -143,8 +143,8 @@ std::uint64_t bytes_per_frame(const RunConfig& config,
     if (!setup.monitor.values.empty() || (config.normalize_frame && has_multitau(config.type))) {
         bytes += 16;
     }
-    // A block of pixels, its columns and the blocks of two levels, or rows of selected frames.
-    if (engine == "dense") bytes += 96 * static_cast<std::uint64_t>(threads);
+    // A line of pixels, columns of a block and the blocks of two levels, or rows of selected frames.
+    if (engine == "dense") bytes += 128 * static_cast<std::uint64_t>(threads);
     return bytes;
 }
 

@@ -144,6 +144,8 @@ void dense_tile(const TileJob& job,
         whole_frames<std::uint32_t>(job, tile, worker, pixel_photons, means);
     } else if (largest > 0xFF) {
         whole_frames<std::uint16_t>(job, tile, worker, pixel_photons, means);
+    } else if (!job.map_frames) {
+        lines_of_bytes(job, tile, worker, pixel_photons, means);
     } else {
         whole_frames<std::uint8_t>(job, tile, worker, pixel_photons, means);
     }

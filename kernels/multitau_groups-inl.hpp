@@ -14,6 +14,7 @@
 #include "kernels/multitau_lanes-inl.hpp"
 #include "kernels/multitau_real_lanes-inl.hpp"
 #include "kernels/multitau_stretch-inl.hpp"
+#include "kernels/multitau_unfold-inl.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -225,24 +226,40 @@ inline bool fit_lanes(const TileJob& job, const Stretch& stretch, const Group& g
     return group.largest <= largest_short && total <= narrow_total_limit;
 }
 
+/// Photons and largest counts of the pixels of a block where they were found on the way: those of
+/// its first pixel; null where they were not.
+struct BlockSlices {
+    LineSlices* line = nullptr;
+    std::int64_t first = 0;  ///< pixel of the line
+
+    BlockSlices from(std::int64_t pixel) const { return {line, first + pixel}; }
+};
+
 /// Photons of a group in every slice of the SAXS segments, and behind them.
 template <class Sample>
 inline void note_photons(const TileJob& job,
                          Cells<Sample> cells,
+                         BlockSlices slices,
                          Group& group,
                          std::uint32_t* largest,
                          TileWorker& worker,
                          std::uint64_t* pixel_photons) {
     const MultitauRequest& request = job.request;
     HWY_ALIGN std::uint64_t sum[2 * most_lanes] = {};
+    if (slices.line != nullptr)
+        std::copy_n(slices.line->largest.data() + slices.first, group.n, largest);
     for (std::int64_t k = 0; k <= request.n_segments; ++k) {
         const std::int64_t first = k * request.segment_frames;
         const bool rest = k == request.n_segments;
-        tally_cells(cells,
-                    first,
-                    rest ? request.frames.n_frames : first + request.segment_frames,
-                    sum,
-                    largest);
+        if (slices.line != nullptr) {
+            std::copy_n(slices.line->at(k) + slices.first, group.n, sum);
+        } else {
+            tally_cells(cells,
+                        first,
+                        rest ? request.frames.n_frames : first + request.segment_frames,
+                        sum,
+                        largest);
+        }
         for (std::int64_t i = 0; i < group.n; ++i) {
             const std::int64_t slot = group.first_slot + i;
             if (is_excluded(request, slot)) continue;
@@ -266,6 +283,7 @@ inline void add_cells(const TileJob& job,
                       std::size_t which,
                       Group& group,
                       Cells<Sample> cells,
+                      BlockSlices slices,
                       TileWorker& worker,
                       std::uint64_t* pixel_photons,
                       PixelMeans* means) {
@@ -273,7 +291,7 @@ inline void add_cells(const TileJob& job,
     HWY_ALIGN std::uint32_t largest[2 * most_lanes] = {};
     std::fill_n(group.total, group.n, 0);
     if (which == 0) {
-        note_photons(job, cells, group, largest, worker, pixel_photons);
+        note_photons(job, cells, slices, group, largest, worker, pixel_photons);
     } else {
         HWY_ALIGN std::uint64_t sum[2 * most_lanes] = {};
         tally_cells(cells, stretch.begin, stretch.begin + stretch.ladder.n_frames, sum, largest);
@@ -303,6 +321,7 @@ inline void add_block(const TileJob& job,
                       std::int64_t first,
                       std::int64_t end,
                       const Sample* counts,
+                      BlockSlices slices,
                       TileWorker& worker,
                       std::uint64_t* pixel_photons,
                       PixelMeans* means) {
@@ -316,6 +335,7 @@ inline void add_block(const TileJob& job,
                       k,
                       group,
                       Cells<Sample>{counts + (slot - first)},
+                      slices.from(slot - first),
                       worker,
                       pixel_photons,
                       means);
@@ -325,7 +345,7 @@ inline void add_block(const TileJob& job,
 
 // ------------------------------------------------------------------------- whole frames
 
-/// Samples in the narrowest width that holds those of the analysis.
+/// Samples of the analysis in the narrowest width that holds them, block after block.
 template <class Sample>
 void whole_frames(const TileJob& job,
                   std::int64_t tile,
@@ -347,9 +367,41 @@ void whole_frames(const TileJob& job,
                   slot,
                   std::min(end, slot + TileCells::block),
                   samples,
+                  {},
                   worker,
                   pixel_photons,
                   means);
+    }
+}
+
+/// The same of frames of bytes of which all are taken, line after line.
+inline void lines_of_bytes(const TileJob& job,
+                           std::int64_t tile,
+                           TileWorker& worker,
+                           std::uint64_t* pixel_photons,
+                           PixelMeans* means) {
+    const std::int64_t n_frames = job.request.frames.n_frames;
+    // An odd number of cache lines apart, so that a frame of both does not fall into one set.
+    const std::int64_t apart = ((n_frames * TileCells::block + 63) / 64 | 1) * 64;
+    worker.samples.resize(std::max(worker.samples.size(), static_cast<std::size_t>(2 * apart)));
+    auto* samples = reinterpret_cast<std::uint8_t*>(worker.samples.data());
+    worker.slices.n = job.request.n_segments;
+    worker.slices.frames = job.request.segment_frames;
+    const std::int64_t end = job.series.end_slot(tile);
+    for (std::int64_t line = job.series.first_slot(tile); line < end; line += line_pixels) {
+        unfold_line(job.series, line, n_frames, {samples, apart}, worker.slices);
+        for (std::int64_t half = 0; half < line_pixels; half += TileCells::block) {
+            const std::int64_t first = line + half;
+            if (first >= end) break;
+            add_block(job,
+                      first,
+                      std::min(end, first + TileCells::block),
+                      half == 0 ? samples : samples + apart,
+                      {&worker.slices, half},
+                      worker,
+                      pixel_photons,
+                      means);
+        }
     }
 }
 
@@ -395,6 +447,7 @@ inline bool grouped_tile(const TileJob& job,
                   slot,
                   std::min(end, slot + TileCells::block),
                   cells.count.data() + (slot - first) / TileCells::block * cells.pitch,
+                  {},
                   worker,
                   pixel_photons,
                   means);

@@ -143,7 +143,7 @@ std::uint64_t bytes_per_frame(const RunConfig& config,
     if (!setup.monitor.values.empty() || (config.normalize_frame && has_multitau(config.type))) {
         bytes += 16;
     }
-    // A line of pixels, columns of a block and the blocks of two levels, or rows of selected frames.
+    // A line of pixels, columns of a block and blocks of two levels, or rows of selected frames.
     if (engine == "dense") bytes += 128 * static_cast<std::uint64_t>(threads);
     return bytes;
 }

@@ -245,11 +245,12 @@ void MultitauRun::on_threads(const Work& work) const {
 
 /// Rows hold every frame from the first to the last; of events the sums count those that are used.
 void MultitauRun::note_left_out(const PixelSeries& series) {
+    if (!series.dense()) return;
     const FrameSelection& frames = result_.frames;
-    if (!series.dense() ||
-        (frames.raw_frames_used == frames.end - frames.begin && series.last_frame() < frames.end)) {
-        return;
-    }
+    const bool all_used = frames.raw_frames_used == frames.end - frames.begin &&
+                          frames.begin <= series.range().begin_frame &&
+                          series.last_frame() < frames.end;
+    if (all_used) return;
     on_threads([&] { all_.left_out_samples += series.n_lit_left_out(map_, all_.excluded); });
 }
 

@@ -62,6 +62,8 @@ TEST_F(Bright, OfSomeFrames) {
     expect_same_as_events({"-b", "13", "-e", "390"});
     expect_same_as_events({"-b", "13", "-e", "390", "-f", "2", "-a", "3"});
     expect_same_as_events({"-a", "7", "--mask-hot"});
+    expect_same_as_events({"-b", "-100"});
+    expect_same_as_events({"-b", "-150", "-e", "380", "-f", "2"});
     expect_same_as_events({"--n-frames", "500"});
     expect_same_as_events({"--n-frames", "350"});
     expect_same_as_events({"-b", "380", "--n-frames", "410"});

@@ -129,7 +129,7 @@ TEST(Lanes, ManyLargeCounts) {
 
 /// Sums of bytes are emptied before they pass 16 bits, and blocks leave the bytes in time.
 TEST(Lanes, CountsAroundTheLargestOfBytes) {
-    for (const int count : {1, 11, 22, 23, 44, 45, 46, 63, 64, 127, 128, 129}) {
+    for (const int count : {1, 11, 15, 16, 22, 23, 44, 45, 46, 63, 64, 127, 128, 129}) {
         reference::Run run = empty_run(601, 35, 5);
         for (double& c : run.counts)
             c = count;
@@ -140,6 +140,33 @@ TEST(Lanes, CountsAroundTheLargestOfBytes) {
         }
         expect_lanes_right(run, request_for(run.n_frames), "up to " + std::to_string(count));
     }
+}
+
+/// Whatever the pixels before them left in the buffers.
+TEST(Lanes, FramesWithoutAPieceAreDark) {
+    constexpr std::int64_t in_chunk = 37;
+    reference::Run run = poisson_run(400, 200, 0.7, 15, 6);
+    const auto is_dark = [](std::int64_t t) {
+        const std::int64_t chunk = t / in_chunk;
+        return chunk == 0 || chunk == 3 || chunk == 4 || chunk == 10;
+    };
+    for (std::int64_t t = 0; t < run.n_frames; ++t) {
+        for (std::int64_t p = 0; p < run.n_pixels && is_dark(t); ++p)
+            at(run, t, p) = 0;
+    }
+    const Partition partition = partition_of(run);
+    PixelSeries series(partition, {}, true);
+    PieceScratch scratch;
+    for (const DenseChunk& chunk : dense_chunks<std::uint8_t>(run, in_chunk)) {
+        if (!is_dark(chunk.first_frame))
+            series.append(make_piece(chunk, partition, {}, false, scratch));
+    }
+    MultitauRequest request = request_for(run.n_frames);
+    request.n_segments = 10;
+    request.segment_frames = 40;
+    const MultitauSums expected =
+        cpu::multitau(dense_series<std::uint32_t>(run, partition, false), request);
+    expect_equal_sums(expected, cpu::multitau(series, request), "dark frames");
 }
 
 TEST(Lanes, AnExcludedBrightPixelAmongBytes) {

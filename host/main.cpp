@@ -10,9 +10,19 @@
 
 #include <cstdlib>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 int main(int argc, char** argv) {
     using namespace xpcs;
     install_stop_handlers();
+#ifdef __GLIBC__
+    // What a pass over the file gives back goes to the system. By itself glibc would keep it once
+    // such large blocks have come and gone, in the arena of one thread, while another thread
+    // takes as much for the next pass.
+    ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+#endif
     others_write_nothing();
     // Kernels are loaded when the device is opened, beside the reading, not one by one when they
     // are first used. No thread runs yet.

@@ -224,18 +224,6 @@ HWY_INLINE bool take_frame(const Sample* frame,
     return true;
 }
 
-/// The lines of the next tile are far away, too, and a store waits for those before it.
-template <class Out>
-HWY_INLINE void
-ask_to_write(Stored<Out>* line, std::int64_t n_lines, std::int64_t pitch, std::int64_t n) {
-    for (; n_lines > 0; --n_lines, line += pitch) {
-        auto* at = reinterpret_cast<std::byte*>(line);
-        const std::byte* end = at + n * static_cast<std::int64_t>(sizeof *line);
-        for (; at < end; at += 64)
-            __builtin_prefetch(at, 1);
-    }
-}
-
 /// Frames of pixels in, lines of frames out; false as soon as a sample does not fit.
 template <class Sample, class Out>
 bool fill_lines(const FrameBlock& frames,
@@ -247,16 +235,9 @@ bool fill_lines(const FrameBlock& frames,
     constexpr std::int64_t line = stored_of_line<Out>;
     const std::int64_t n_pixels = partition.rows * partition.cols;
     const std::int64_t pitch = piece.n_frames * line;
-    constexpr std::int64_t few_frames = 8;
     for (std::int64_t slot = slots.first; slot < slots.end; slot += tile_pixels) {
         const std::int64_t n = std::min(tile_pixels, slots.end - slot);
         auto* lines = out + (slot - slots.first) / line_pixels * pitch;
-        if (frames.n <= few_frames && slot + 2 * tile_pixels <= slots.end) {
-            ask_to_write<Out>(lines + tile_pixels / line_pixels * pitch + frames.to * line,
-                              tile_pixels / line_pixels,
-                              pitch,
-                              frames.n * line);
-        }
         for (std::int64_t f = 0; f < frames.n; ++f) {
             const std::int64_t to = frames.to + f;
             if (!take_frame<Sample, Out>(samples + f * n_pixels,

@@ -5,8 +5,8 @@
 // its own and in parallel, into *tiles* of 512 neighbouring kept pixels; the series of a tile is
 // then the concatenation of its part of every piece, in file order. Events are kept as 4-byte
 // records (pixel in tile, frame in piece, count), whole frames as lines: samples of 4 to 32 bits
-// of 64 neighbouring kept pixels, frame after frame. Memory: 4 bytes per event, or the sample size
-// per sample, and 4 bytes per frame.
+// of 64 neighbouring kept pixels, frame after frame (of bright files word_lines.hpp). Memory: 4
+// bytes per event, or the sample size per sample, and 4 bytes per frame.
 //
 // Or a GPU has the photons: events that it decoded and sorted (device_events.hpp), or frames as
 // they lie in the file (device_frames.hpp). Then nothing can be gathered here.

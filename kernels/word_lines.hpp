@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The words of bright frames (rigaku_word.hpp) straight into lines, as whole frames become
-// (pixel_series.hpp). Where some twentieth of all samples is lit, it takes less time to put counts
+// (pixel_series.hpp). Where a fourteenth of all samples is lit, it takes less time to put counts
 // down in a frame that stays in the cache, and to correlate all samples, than to move each event to
 // its pixel.
 //

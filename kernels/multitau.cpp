@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/multitau.hpp"
 
+#include "kernels/bin_sums.hpp"
+
 #include <cstddef>
 
 namespace xpcs {
@@ -30,8 +32,15 @@ void add(std::vector<T>& to, const std::vector<T>& from) {
         to[i] += from[i];
 }
 
+/// Tiles of a bundle whose first ones are in `to` are added to these, in order.
 void append(std::vector<PackedTile>& to, const std::vector<PackedTile>& from) {
-    to.insert(to.end(), from.begin(), from.end());
+    for (const PackedTile& tile : from) {
+        if (!to.empty() && to.back().bundle == tile.bundle) {
+            add_tile(to.back(), tile);
+        } else {
+            to.push_back(tile);
+        }
+    }
 }
 
 void merge_bins(BinSums& to, const BinSums& from) {

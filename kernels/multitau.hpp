@@ -101,7 +101,7 @@ struct MultitauSums {
     std::int64_t duplicates = 0;                 ///< sparse: records summed into an earlier one
     std::int64_t events_used = 0;                ///< records inside the analysis frames
 
-    /// Adds the sums of a later range of tiles.
+    /// Adds the sums of a later range of tiles; those of all tiles before are in already.
     void merge(const MultitauSums& later);
 };
 

@@ -13,10 +13,9 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
+#include <mutex>
 #include <numeric>
-#include <span>
 #include <utility>
 
 // A group of pixels has a fixed number of lanes, which scalable vectors do not know.
@@ -223,53 +222,58 @@ void run_tile(const TileJob& job,
     }
 }
 
-/// Which tiles are added up as soon as all of them are done: far less memory than to keep them
-/// apart until the end.
-class Units {
+/// Sums of the tiles of a series. Those of a bundle that begins in it are added to those of its
+/// first tile as soon as all earlier ones were: far less memory than to keep them apart until the
+/// end.
+class TileResults {
   public:
-    explicit Units(const PixelSeries& series)
-        : first_(series.first_tile()),
-          end_(static_cast<std::size_t>(series.end_tile() - series.first_tile())),
-          left_(end_.size()) {
-        for (std::int64_t tile = first_; tile < series.end_tile();) {
-            const std::int64_t end = unit_end(series, tile, series.end_tile());
-            left_[place(tile)] = static_cast<int>(end - tile);
-            for (const std::int64_t begin = tile; tile < end; ++tile)
-                end_[place(tile)] = {begin, end};
+    explicit TileResults(const PixelSeries& series)
+        : first_(series.first_tile()), n_(series.end_tile() - first_),
+          result_(static_cast<std::size_t>(n_)), is_done_(result_.size(), 0),
+          bundle_(static_cast<std::size_t>((series.end_tile() - 1) / bundle_tiles -
+                                           first_ / bundle_tiles + 1)) {
+        for (std::size_t k = 0; k < bundle_.size(); ++k) {
+            const std::int64_t begin =
+                (first_ / bundle_tiles + static_cast<std::int64_t>(k)) * bundle_tiles;
+            bundle_[k].begin = bundle_[k].next = begin - first_;
         }
     }
 
-    /// A tile is done; true if it was the last of its unit [begin, end).
-    bool done(std::int64_t tile, std::int64_t& begin, std::int64_t& end) {
-        begin = end_[place(tile)].first;
-        end = end_[place(tile)].second;
-        return left_[place(begin)].fetch_sub(1) == 1;
+    TileResult& of(std::int64_t tile) { return result_[static_cast<std::size_t>(tile - first_)]; }
+
+    /// `tile` is done. In any order, from any thread.
+    void add_up(std::int64_t tile) {
+        Bundle& bundle =
+            bundle_[static_cast<std::size_t>(tile / bundle_tiles - first_ / bundle_tiles)];
+        if (bundle.begin < 0) return;  // the first tiles of this one are elsewhere
+        const std::lock_guard lock(bundle.mutex);
+        is_done_[static_cast<std::size_t>(tile - first_)] = 1;
+        const std::int64_t end = std::min(n_, bundle.begin + bundle_tiles);
+        for (; bundle.next < end && is_done_[static_cast<std::size_t>(bundle.next)] != 0;
+             ++bundle.next) {
+            if (bundle.next == bundle.begin) continue;
+            TileResult& sums = result_[static_cast<std::size_t>(bundle.begin)];
+            TileResult& one = result_[static_cast<std::size_t>(bundle.next)];
+            for (std::size_t k = 0; k < one.ratios.size(); ++k)
+                add_tile(sums.ratios[k], one.ratios[k]);
+            for (std::size_t k = 0; k < one.weighted.size(); ++k)
+                add_tile(sums.weighted[k], one.weighted[k]);
+            one = {};
+        }
     }
+
+    std::vector<TileResult>& all() { return result_; }
 
   private:
-    std::size_t place(std::int64_t tile) const { return static_cast<std::size_t>(tile - first_); }
-
-    std::int64_t first_;
-    std::vector<std::pair<std::int64_t, std::int64_t>> end_;  ///< [tile] its unit
-    std::vector<std::atomic<int>> left_;                      ///< [first tile of a unit]
+    struct Bundle {
+        std::mutex mutex;
+        std::int64_t begin = 0, next = 0;  ///< from first_; begin < 0: not in this series
+    };
+    std::int64_t first_, n_;
+    std::vector<TileResult> result_;     ///< [tile - first_], empty when added to another one
+    std::vector<std::uint8_t> is_done_;  ///< [tile - first_]
+    std::vector<Bundle> bundle_;
 };
-
-/// The sums of all tiles of a unit, in order, become those of the first.
-void add_up(const TileJob& job, std::span<TileResult> tiles, TileWorker& worker) {
-    if (tiles.size() == 1) return;
-    const std::int64_t bundle = tiles.front().ratios.front().bundle;
-    for (std::size_t k = 0; k < job.stretches.size(); ++k) {
-        reset_sums(job, k, worker);
-        for (const TileResult& tile : tiles) {
-            worker.ratios[k].add(tile.ratios[k]);
-            if (is_weighted(job)) worker.weighted[k].add(tile.weighted[k]);
-        }
-        tiles.front().ratios[k] = worker.ratios[k].pack(bundle);
-        if (is_weighted(job)) tiles.front().weighted[k] = worker.weighted[k].pack(bundle);
-    }
-    for (TileResult& tile : tiles.subspan(1))
-        tile = {};
-}
 
 }  // namespace
 
@@ -286,8 +290,7 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
 
     const std::int64_t first = series.first_tile();
     const std::int64_t n = series.end_tile() - first;
-    std::vector<TileResult> tiles(static_cast<std::size_t>(n));
-    Units units(series);
+    TileResults tiles(series);
     oneapi::tbb::enumerable_thread_specific<std::unique_ptr<TileWorker>> workers(
         [&] { return std::make_unique<TileWorker>(make_worker(job)); });
     oneapi::tbb::task_arena arena(request.threads > 0 ? request.threads
@@ -307,16 +310,10 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
                                  first + i,
                                  worker,
                                  out.pixel_photons.data(),
-                                 tiles[static_cast<std::size_t>(i)],
+                                 tiles.of(first + i),
                                  with_means ? &means[static_cast<std::size_t>(i - begin)]
                                             : nullptr);
-                        std::int64_t of_unit = 0, end_of_unit = 0;
-                        if (!units.done(first + i, of_unit, end_of_unit)) continue;
-                        add_up(job,
-                               std::span(tiles).subspan(
-                                   static_cast<std::size_t>(of_unit - first),
-                                   static_cast<std::size_t>(end_of_unit - of_unit)),
-                               worker);
+                        tiles.add_up(first + i);
                     }
                 });
         });
@@ -331,7 +328,7 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
         BinSums sums = empty_sums(series, request, job.stretches[k]);
         for (auto& worker : workers)
             worker->counts[k].add_to(sums);
-        for (TileResult& tile : tiles) {
+        for (TileResult& tile : tiles.all()) {
             if (tile.ratios.empty()) continue;
             sums.ratio_tiles.push_back(std::move(tile.ratios[k]));
             if (sums.weighted) sums.weighted_tiles.push_back(std::move(tile.weighted[k]));

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/bin_sums.hpp"
 
-#include <unordered_map>
-
 namespace xpcs {
 
 void CountSums::add_to(BinSums& out) {
@@ -44,22 +42,12 @@ std::uint32_t TileSums::touch(std::uint32_t bin) {
     return place;
 }
 
-void add_tile(PackedTile& to, const PackedTile& from) {
-    if (from.bins.empty()) return;
-    const std::size_t stride = from.values.size() / from.bins.size();
-    std::unordered_map<std::uint32_t, std::size_t> place;
-    for (std::size_t k = 0; k < to.bins.size(); ++k)
-        place.emplace(to.bins[k], k);
-    const double* in = from.values.data();
-    for (const std::uint32_t bin : from.bins) {
-        const auto [at, is_new] = place.emplace(bin, to.bins.size());
-        if (is_new) {
-            to.bins.push_back(bin);
-            to.values.resize(to.values.size() + stride, 0.0);
-        }
-        double* out = to.values.data() + at->second * stride;
-        for (std::size_t i = 0; i < stride; ++i)
-            out[i] += *in++;
+void TileSums::add(const PackedTile& tile) {
+    const double* in = tile.values.data();
+    for (const std::uint32_t bin : tile.bins) {
+        double* to = row(bin);
+        for (std::size_t i = 0; i < stride_; ++i)
+            to[i] += *in++;
     }
 }
 

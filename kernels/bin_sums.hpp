@@ -77,9 +77,6 @@ class CountSums {
     std::vector<std::int64_t> n_signal_;  ///< [n_dynamic][n_lags]
 };
 
-/// Adds sums of the same arrays and lags, bin by bin.
-void add_tile(PackedTile& to, const PackedTile& from);
-
 /// Floating-point sums of one tile, for the few bins that it touches. Tiles are added in order.
 class TileSums {
   public:
@@ -92,6 +89,9 @@ class TileSums {
     }
 
     PackedTile pack(std::int64_t bundle) const { return {bins_, values_, bundle}; }
+
+    /// Adds sums of the same shape.
+    void add(const PackedTile& tile);
 
   private:
     static constexpr std::uint32_t absent = UINT32_MAX;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/gpu_batches.hpp"
 
-#include "kernels/multitau_plan.hpp"
-
 #include <oneapi/tbb/parallel_for.h>
 
 #include <algorithm>
@@ -11,6 +9,18 @@
 #include <utility>
 
 namespace xpcs::gpu {
+
+namespace {
+
+/// The end of the unit that begins at `tile`.
+std::int64_t unit_end(const PixelSeries& series, std::int64_t tile, std::int64_t end_tile) {
+    const std::int64_t next = (tile / bundle_tiles + 1) * bundle_tiles;
+    const bool begins = tile % bundle_tiles == 0;
+    const bool ends = next <= end_tile || end_tile == n_tiles(series.partition());
+    return begins && ends ? std::min(next, end_tile) : tile + 1;
+}
+
+}  // namespace
 
 GroupTable make_groups(const PixelSeries& series,
                        std::int64_t first_tile,

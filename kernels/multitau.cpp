@@ -32,15 +32,22 @@ void add(std::vector<T>& to, const std::vector<T>& from) {
         to[i] += from[i];
 }
 
-/// Tiles of a bundle whose first ones are in `to` are added to these, in order.
-void append(std::vector<PackedTile>& to, const std::vector<PackedTile>& from) {
-    for (const PackedTile& tile : from) {
-        if (!to.empty() && to.back().bundle == tile.bundle) {
-            add_tile(to.back(), tile);
-        } else {
-            to.push_back(tile);
-        }
+/// Appends tiles; those of a bundle whose first ones are in `to` are added to these, in order.
+void append(std::vector<PackedTile>& to,
+            const std::vector<PackedTile>& from,
+            int arrays,
+            std::uint32_t n_bins,
+            std::size_t n_lags) {
+    auto next = from.begin();
+    if (!to.empty() && next != from.end() && next->bundle == to.back().bundle) {
+        TileSums sums;
+        sums.reset(n_lags, arrays, n_bins);
+        sums.add(to.back());
+        for (; next != from.end() && next->bundle == to.back().bundle; ++next)
+            sums.add(*next);
+        to.back() = sums.pack(to.back().bundle);
     }
+    to.insert(to.end(), next, from.end());
 }
 
 void merge_bins(BinSums& to, const BinSums& from) {
@@ -49,8 +56,10 @@ void merge_bins(BinSums& to, const BinSums& from) {
     add(to.future, from.future);
     add(to.n_pixels, from.n_pixels);
     add(to.n_signal, from.n_signal);
-    append(to.ratio_tiles, from.ratio_tiles);
-    append(to.weighted_tiles, from.weighted_tiles);
+    const std::size_t n_lags = to.pairs.size();
+    append(to.ratio_tiles, from.ratio_tiles, PackedTile::ratio_arrays, to.n_dynamic, n_lags);
+    append(
+        to.weighted_tiles, from.weighted_tiles, PackedTile::weighted_arrays, to.n_static, n_lags);
 }
 
 }  // namespace

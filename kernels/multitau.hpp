@@ -45,6 +45,7 @@ constexpr std::int64_t bundle_tiles = 64;
 /// a bundle are added up in order, then the bundles in order, so that the result depends neither on
 /// threads nor on devices nor on ranges.
 struct PackedTile {
+    static constexpr int ratio_arrays = 2, weighted_arrays = 3;  ///< see BinSums
     std::vector<std::uint32_t> bins;
     std::vector<double> values;  ///< [bins][arrays][n_lags]
     std::int64_t bundle = 0;     ///< tile / bundle_tiles

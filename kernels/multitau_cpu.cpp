@@ -4,6 +4,7 @@
 #include "kernels/multitau.hpp"
 
 #include "kernels/bin_sums.hpp"
+#include "kernels/bundle_sums.hpp"
 #include "kernels/multitau_job.hpp"
 #include "kernels/multitau_plan.hpp"
 
@@ -14,7 +15,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <utility>
 
@@ -187,16 +187,17 @@ bool is_weighted(const TileJob& job) {
 void reset_sums(const TileJob& job, std::size_t stretch, TileWorker& worker) {
     const Partition& partition = job.series.partition();
     const auto n_lags = static_cast<std::size_t>(job.stretches[stretch].ladder.n_lags());
-    worker.ratios[stretch].reset(n_lags, 2, partition.n_dynamic);
-    if (is_weighted(job)) worker.weighted[stretch].reset(n_lags, 3, partition.n_static);
+    worker.ratios[stretch].reset(n_lags, PackedTile::ratio_arrays, partition.n_dynamic);
+    if (is_weighted(job))
+        worker.weighted[stretch].reset(n_lags, PackedTile::weighted_arrays, partition.n_static);
 }
 
-void run_tile(const TileJob& job,
-              std::int64_t tile,
-              TileWorker& worker,
-              std::uint64_t* pixel_photons,
-              TileResult& result,
-              PixelMeans* means) {
+/// Returns the sums of the tile, see kinds_of_sums().
+std::vector<PackedTile> run_tile(const TileJob& job,
+                                 std::int64_t tile,
+                                 TileWorker& worker,
+                                 std::uint64_t* pixel_photons,
+                                 PixelMeans* means) {
     for (std::size_t k = 0; k < job.stretches.size(); ++k)
         reset_sums(job, k, worker);
     if (means != nullptr) {
@@ -212,68 +213,30 @@ void run_tile(const TileJob& job,
     } else {
         HWY_DYNAMIC_DISPATCH(sparse_tile)(job, tile, worker, pixel_photons, means);
     }
-    for (std::size_t k = 0; k < job.stretches.size(); ++k) {
-        result.ratios.push_back(worker.ratios[k].pack(tile / bundle_tiles));
-        if (is_weighted(job))
-            result.weighted.push_back(worker.weighted[k].pack(tile / bundle_tiles));
-    }
     if (job.request.progress) {
         job.request.progress(job.series.end_slot(tile) - job.series.first_slot(tile));
     }
+    std::vector<PackedTile> sums;
+    for (const TileSums& ratios : worker.ratios)
+        sums.push_back(ratios.pack(tile / bundle_tiles));
+    if (!is_weighted(job)) return sums;
+    for (const TileSums& weighted : worker.weighted)
+        sums.push_back(weighted.pack(tile / bundle_tiles));
+    return sums;
 }
 
-/// Sums of the tiles of a series. Those of a bundle that begins in it are added to those of its
-/// first tile as soon as all earlier ones were: far less memory than to keep them apart until the
-/// end.
-class TileResults {
-  public:
-    explicit TileResults(const PixelSeries& series)
-        : first_(series.first_tile()), n_(series.end_tile() - first_),
-          result_(static_cast<std::size_t>(n_)), is_done_(result_.size(), 0),
-          bundle_(static_cast<std::size_t>((series.end_tile() - 1) / bundle_tiles -
-                                           first_ / bundle_tiles + 1)) {
-        for (std::size_t k = 0; k < bundle_.size(); ++k) {
-            const std::int64_t begin =
-                (first_ / bundle_tiles + static_cast<std::int64_t>(k)) * bundle_tiles;
-            bundle_[k].begin = bundle_[k].next = begin - first_;
-        }
-    }
-
-    TileResult& of(std::int64_t tile) { return result_[static_cast<std::size_t>(tile - first_)]; }
-
-    /// `tile` is done. In any order, from any thread.
-    void add_up(std::int64_t tile) {
-        Bundle& bundle =
-            bundle_[static_cast<std::size_t>(tile / bundle_tiles - first_ / bundle_tiles)];
-        if (bundle.begin < 0) return;  // the first tiles of this one are elsewhere
-        const std::lock_guard lock(bundle.mutex);
-        is_done_[static_cast<std::size_t>(tile - first_)] = 1;
-        const std::int64_t end = std::min(n_, bundle.begin + bundle_tiles);
-        for (; bundle.next < end && is_done_[static_cast<std::size_t>(bundle.next)] != 0;
-             ++bundle.next) {
-            if (bundle.next == bundle.begin) continue;
-            TileResult& sums = result_[static_cast<std::size_t>(bundle.begin)];
-            TileResult& one = result_[static_cast<std::size_t>(bundle.next)];
-            for (std::size_t k = 0; k < one.ratios.size(); ++k)
-                add_tile(sums.ratios[k], one.ratios[k]);
-            for (std::size_t k = 0; k < one.weighted.size(); ++k)
-                add_tile(sums.weighted[k], one.weighted[k]);
-            one = {};
-        }
-    }
-
-    std::vector<TileResult>& all() { return result_; }
-
-  private:
-    struct Bundle {
-        std::mutex mutex;
-        std::int64_t begin = 0, next = 0;  ///< from first_; begin < 0: not in this series
+/// Kinds of sums of a tile: ratios of every stretch, then with weights what is weighted of each.
+std::vector<BundleSums::Shape> kinds_of_sums(const TileJob& job) {
+    const Partition& partition = job.series.partition();
+    std::vector<BundleSums::Shape> kinds;
+    const auto add_kind = [&](int arrays, std::uint32_t n_bins) {
+        for (const Stretch& stretch : job.stretches)
+            kinds.push_back({static_cast<std::size_t>(stretch.ladder.n_lags()), arrays, n_bins});
     };
-    std::int64_t first_, n_;
-    std::vector<TileResult> result_;     ///< [tile - first_], empty when added to another one
-    std::vector<std::uint8_t> is_done_;  ///< [tile - first_]
-    std::vector<Bundle> bundle_;
-};
+    add_kind(PackedTile::ratio_arrays, partition.n_dynamic);
+    if (is_weighted(job)) add_kind(PackedTile::weighted_arrays, partition.n_static);
+    return kinds;
+}
 
 }  // namespace
 
@@ -290,7 +253,7 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
 
     const std::int64_t first = series.first_tile();
     const std::int64_t n = series.end_tile() - first;
-    TileResults tiles(series);
+    BundleSums tiles(first, series.end_tile(), kinds_of_sums(job));
     oneapi::tbb::enumerable_thread_specific<std::unique_ptr<TileWorker>> workers(
         [&] { return std::make_unique<TileWorker>(make_worker(job)); });
     oneapi::tbb::task_arena arena(request.threads > 0 ? request.threads
@@ -306,14 +269,13 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
                 oneapi::tbb::blocked_range<std::int64_t>(begin, end, 1), [&](const auto& tasks) {
                     TileWorker& worker = *workers.local();
                     for (std::int64_t i = tasks.begin(); i < tasks.end(); ++i) {
-                        run_tile(job,
-                                 first + i,
-                                 worker,
-                                 out.pixel_photons.data(),
-                                 tiles.of(first + i),
-                                 with_means ? &means[static_cast<std::size_t>(i - begin)]
-                                            : nullptr);
-                        tiles.add_up(first + i);
+                        tiles.add(first + i,
+                                  run_tile(job,
+                                           first + i,
+                                           worker,
+                                           out.pixel_photons.data(),
+                                           with_means ? &means[static_cast<std::size_t>(i - begin)]
+                                                      : nullptr));
                     }
                 });
         });
@@ -324,14 +286,14 @@ MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request)
 
     out.segment_photons.assign(
         std::size_t{series.partition().n_static} * static_cast<std::size_t>(request.n_segments), 0);
+    std::vector<std::vector<PackedTile>> tile_sums = tiles.take();
     for (std::size_t k = 0; k < job.stretches.size(); ++k) {
         BinSums sums = empty_sums(series, request, job.stretches[k]);
         for (auto& worker : workers)
             worker->counts[k].add_to(sums);
-        for (TileResult& tile : tiles.all()) {
-            if (tile.ratios.empty()) continue;
-            sums.ratio_tiles.push_back(std::move(tile.ratios[k]));
-            if (sums.weighted) sums.weighted_tiles.push_back(std::move(tile.weighted[k]));
+        sums.ratio_tiles = std::move(tile_sums[k]);
+        if (sums.weighted) {
+            sums.weighted_tiles = std::move(tile_sums[job.stretches.size() + k]);
         }
         if (k == 0) {
             out.whole = std::move(sums);

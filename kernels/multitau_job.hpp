@@ -72,9 +72,4 @@ struct TileWorker {
     std::int64_t events_used = 0;
 };
 
-/// Empty when it was added to another tile of its unit.
-struct TileResult {
-    std::vector<PackedTile> ratios, weighted;  ///< [stretch]
-};
-
 }  // namespace xpcs

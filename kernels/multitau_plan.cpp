@@ -88,13 +88,6 @@ empty_sums(const PixelSeries& series, const MultitauRequest& request, const Stre
     return sums;
 }
 
-std::int64_t unit_end(const PixelSeries& series, std::int64_t tile, std::int64_t end_tile) {
-    const std::int64_t next = (tile / bundle_tiles + 1) * bundle_tiles;
-    const bool begins = tile % bundle_tiles == 0;
-    const bool ends = next <= end_tile || end_tile == n_tiles(series.partition());
-    return begins && ends ? std::min(next, end_tile) : tile + 1;
-}
-
 bool maps_frames(const PixelSeries& series, const MultitauRequest& request) {
     return request.frames.stride != 1 || request.frames.average != 1 ||
            request.frames.begin != series.range().begin_frame ||

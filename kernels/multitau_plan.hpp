@@ -31,10 +31,6 @@ empty_sums(const PixelSeries& series, const MultitauRequest& request, const Stre
 /// Frames of the series must be selected or renumbered to become those of the analysis.
 bool maps_frames(const PixelSeries& series, const MultitauRequest& request);
 
-/// A unit is a bundle that lies in [first tile, end_tile) as a whole, or a single tile of one that
-/// does not: what can be added up where it was computed. The end of the one that begins at `tile`.
-std::int64_t unit_end(const PixelSeries& series, std::int64_t tile, std::int64_t end_tile);
-
 inline bool is_excluded(const MultitauRequest& request, std::int64_t slot) {
     return request.excluded != nullptr && !request.excluded->empty() &&
            (*request.excluded)[static_cast<std::size_t>(slot)] != 0;

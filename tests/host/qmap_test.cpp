@@ -5,6 +5,7 @@
 #include "host/qmap_file.hpp"
 #include "host/sha256.hpp"
 #include "tests/host/errors_of.hpp"
+#include "tests/host/qmap_fixture.hpp"
 #include "tests/host/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -26,41 +27,14 @@ using ::testing::ElementsAre;
 using testing::error_of;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::small_qmap;
 using testing::TempDir;
-
-/// 4 x 6 pixels; dynamic bins are pairs of columns, static bins columns. Natural dynamic bin 1 of
-/// four is empty, so the mapping is 0, 2, 3.
-QMap small() {
-    QMap qmap;
-    qmap.rows = 4;
-    qmap.cols = 6;
-    for (std::uint32_t p = 0; p < 24; ++p) {
-        qmap.mask.push_back(1);
-        qmap.dynamic_roi_map.push_back(p % 6 / 2 + 1);
-        qmap.static_roi_map.push_back(p % 6 + 1);
-    }
-    qmap.dynamic_num_pts = {2, 2};
-    qmap.static_num_pts = {4, 2};
-    qmap.dynamic_v_list = {std::vector<double>{0.01, 0.02}, std::vector<double>{-90, 90}};
-    qmap.static_v_list = {std::vector<double>{0.01, 0.02, 0.03, 0.04},
-                          std::vector<double>{-90, 90}};
-    qmap.dynamic_index_mapping = {0, 2, 3};
-    qmap.static_index_mapping = {0, 1, 4, 5, 6, 7};
-    qmap.beam_center_x = 2.5;
-    qmap.beam_center_y = 1e-5;
-    qmap.pixel_size_m = 76e-6;
-    qmap.detector_distance_m = 12;
-    qmap.energy_keV = 10.9;
-    qmap.source_file = "/data/\xC3\x85 \"x\".h5";
-    qmap.version = "0.2.0";
-    return qmap;
-}
 
 /// A saved q-map that `change` spoils.
 class Spoiled {
   public:
     explicit Spoiled(const std::function<void(hid_t)>& change) {
-        save_qmap(small(), path(), false);
+        save_qmap(small_qmap(), path(), false);
         const h5::File file = h5::open_file_for_writing(path());
         change(file.id());
     }
@@ -83,7 +57,7 @@ replace(const std::string& name, const std::vector<T>& values, const h5::Shape& 
 }
 
 std::vector<double> labels_with(std::size_t at, double value) {
-    const QMap qmap = small();
+    const QMap qmap = small_qmap();
     std::vector<double> labels(qmap.dynamic_roi_map.begin(), qmap.dynamic_roi_map.end());
     labels[at] = value;
     return labels;
@@ -91,7 +65,7 @@ std::vector<double> labels_with(std::size_t at, double value) {
 
 TEST(QMap, RoundTripKeepsEverything) {
     TempDir dir;
-    QMap saved = small();
+    QMap saved = small_qmap();
     saved.blemish.assign(24, 1);
     saved.blemish[3] = 0;
     saved.mask[3] = 0;
@@ -122,9 +96,10 @@ TEST(QMap, RoundTripKeepsEverything) {
     EXPECT_EQ(loaded.hash, qmap_hash(saved));
 }
 
-// Independent of how the program gets there: the bytes and texts of `small()` put together by hand.
+// Independent of how the program gets there: the bytes and texts of `small_qmap()` put together by
+// hand.
 TEST(QMap, HashIsThatOfTheDefinition) {
-    const QMap qmap = small();
+    const QMap qmap = small_qmap();
     Sha256 sha;
     const auto array = [&](const char* name, const auto& values) {
         sha.add(name);
@@ -160,9 +135,9 @@ TEST(QMap, HashIsThatOfTheDefinition) {
 }
 
 TEST(QMap, HashDependsOnEveryPart) {
-    const std::string original = qmap_hash(small());
+    const std::string original = qmap_hash(small_qmap());
     const auto changed = [&](const std::function<void(QMap&)>& change) {
-        QMap qmap = small();
+        QMap qmap = small_qmap();
         change(qmap);
         return qmap_hash(qmap) != original;
     };
@@ -177,7 +152,7 @@ TEST(QMap, HashDependsOnEveryPart) {
 TEST(QMap, AFileStillHasAMapOnlyWhereEveryPartIsTheSame) {
     const TempDir dir;
     const std::string path = dir.file("q.h5");
-    QMap written = small();
+    QMap written = small_qmap();
     written.blemish.assign(24, 1);
     save_qmap(written, path, false);
     const QMap loaded = load_qmap(path);
@@ -213,7 +188,7 @@ TEST(QMap, AFileStillHasAMapOnlyWhereEveryPartIsTheSame) {
 }
 
 TEST(QMap, WideLabelsAreStoredInTheSmallestType) {
-    QMap qmap = small();
+    QMap qmap = small_qmap();
     const auto type_of_largest = [&](std::uint32_t n_bins) {
         TempDir dir;
         qmap.rows = 1;
@@ -263,7 +238,7 @@ TEST(QMap, UnalteredReferenceFileKeepsItsHashWhenSaved) {
 }
 
 TEST(QMap, CentresFollowTheMapping) {
-    const QMap qmap = small();
+    const QMap qmap = small_qmap();
     EXPECT_EQ(qmap.dynamic_centre(1, 0), 0.01);
     EXPECT_EQ(qmap.dynamic_centre(2, 0), 0.02);  // natural bin 2 = 1 * 2 + 0
     EXPECT_EQ(qmap.dynamic_centre(2, 1), -90);
@@ -340,7 +315,7 @@ TEST(QMapTableE, NegativeIntegerLabel) {
 
 TEST(QMapTableE, FloatLabelsWithWholeValuesAreAccepted) {
     const Spoiled file(replace("dynamic_roi_map", labels_with(0, 1), {4, 6}));
-    EXPECT_EQ(load_qmap(file.path()).dynamic_roi_map, small().dynamic_roi_map);
+    EXPECT_EQ(load_qmap(file.path()).dynamic_roi_map, small_qmap().dynamic_roi_map);
 }
 
 TEST(QMapTableE, ShapesThatDiffer) {
@@ -362,7 +337,7 @@ TEST(QMapTableE, HashMissing) {
 TEST(QMapTableE, HashStale) {
     const Spoiled file(replace("energy", std::vector<double>{11.0}, {}));
     const QMap qmap = load_qmap(file.path());
-    EXPECT_EQ(qmap.hash, qmap_hash(small()));
+    EXPECT_EQ(qmap.hash, qmap_hash(small_qmap()));
     EXPECT_THAT(qmap.warnings, ElementsAre(HasSubstr("stale hash")));
 }
 
@@ -425,7 +400,7 @@ TEST(QMap, MaskOfPlainIntegersAndFloats) {
 }
 
 TEST(QMap, BadPixelsInTheMaskAreWarnedOf) {
-    QMap qmap = small();
+    QMap qmap = small_qmap();
     qmap.blemish.assign(24, 1);
     qmap.blemish[3] = qmap.blemish[7] = 0;
     TempDir dir;
@@ -455,7 +430,7 @@ TEST(QMap, LabelsBeyondAShortMapping) {
 }
 
 TEST(QMap, NaturalLabelsWithAMappingOfTheFilledBinsAreCounted) {
-    QMap holes = small();
+    QMap holes = small_qmap();
     for (std::uint32_t& label : holes.static_roi_map)
         label += label > 2 ? 2 : 0;
     const Spoiled file([&](hid_t id) {
@@ -463,7 +438,7 @@ TEST(QMap, NaturalLabelsWithAMappingOfTheFilledBinsAreCounted) {
         h5::write(id, "/qmap/static_roi_map", holes.static_roi_map, {4, 6});
     });
     const QMap qmap = load_qmap(file.path());
-    EXPECT_EQ(qmap.static_roi_map, small().static_roi_map);
+    EXPECT_EQ(qmap.static_roi_map, small_qmap().static_roi_map);
     EXPECT_EQ(qmap.n_static(), 6U);
     EXPECT_THAT(qmap.warnings, Contains(HasSubstr("3 to 4; labels above")));
 }
@@ -536,7 +511,7 @@ TEST(QMap, NonsenseValuesAreRefusedOrUsable) {
 
 TEST(QMap, TruncatedAnywhereIsRefused) {
     TempDir dir;
-    save_qmap(small(), dir.file("a.hdf"), false);
+    save_qmap(small_qmap(), dir.file("a.hdf"), false);
     const auto size = std::filesystem::file_size(dir.file("a.hdf"));
     for (std::uintmax_t kept = 0; kept < size; kept += 97) {
         std::filesystem::copy_file(dir.file("a.hdf"),
@@ -551,8 +526,8 @@ TEST(QMap, TruncatedAnywhereIsRefused) {
 
 TEST(QMap, SavingNeverHurtsWhatIsThere) {
     TempDir dir;
-    save_qmap(small(), dir.file("a.hdf"), false);
-    QMap other = small();
+    save_qmap(small_qmap(), dir.file("a.hdf"), false);
+    QMap other = small_qmap();
     other.energy_keV = 7;
     EXPECT_EQ(error_of([&] { save_qmap(other, dir.file("a.hdf"), false); }).code(),
               ExitCode::cannot_create);
@@ -569,7 +544,7 @@ TEST(QMap, SavingNeverHurtsWhatIsThere) {
 }
 
 TEST(QMap, TransposeTwiceIsNothing) {
-    QMap qmap = small();
+    QMap qmap = small_qmap();
     qmap.mask[1] = 0;  // row 0, column 1
     const QMap before = qmap;
     transpose(qmap);
@@ -582,96 +557,6 @@ TEST(QMap, TransposeTwiceIsNothing) {
     EXPECT_EQ(qmap.static_roi_map, before.static_roi_map);
     EXPECT_FALSE(qmap.shape_transposed);
 }
-
-// --- partition -----------------------------------------------------------------------------------
-
-TEST(PartitionOf, KeepsMaskAndBothLabelsAndNoGap) {
-    QMap qmap = small();
-    qmap.mask[0] = 0;
-    qmap.dynamic_roi_map[1] = 0;
-    qmap.static_roi_map[2] = 0;
-    std::vector<std::uint8_t> gap(24, 0);
-    gap[3] = 1;
-    gap[0] = 1;  // masked already: counted once
-    const QMapPartition result = partition_of(qmap, gap, false);
-    EXPECT_EQ(result.partition.n_kept(), 20);
-    EXPECT_EQ(result.partition.pixel.front(), 4U);
-    EXPECT_EQ(result.report.masked, 1);
-    EXPECT_EQ(result.report.labelled_outside_mask, 1);
-    EXPECT_EQ(result.report.no_dynamic, 1);
-    EXPECT_EQ(result.report.no_static, 1);
-    EXPECT_EQ(result.report.in_gap, 1);
-    EXPECT_EQ(result.report.split_static_bins, 0);
-    EXPECT_THAT(result.label_of_static, ElementsAre(1, 2, 3, 4, 5, 6));
-}
-
-TEST(PartitionOf, TableEAllPixelsValidWorks) {
-    EXPECT_EQ(partition_of(small(), {}, false).partition.n_kept(), 24);
-}
-
-TEST(PartitionOf, TableEAllPixelsMasked) {
-    QMap qmap = small();
-    qmap.mask.assign(24, 0);
-    const Error error = error_of([&] { partition_of(qmap, {}, false); });
-    EXPECT_EQ(error.code(), ExitCode::data);
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("no usable pixel"), HasSubstr("masked 24")));
-    EXPECT_THAT(
-        error_of([] { partition_of(small(), std::vector<std::uint8_t>(24, 1), false); }).what(),
-        HasSubstr("gaps 24"));
-}
-
-TEST(PartitionOf, TableEEmptyLabelsAreNamedAndKeepTheirColumn) {
-    QMap qmap = small();
-    for (int p = 0; p < 24; ++p) {
-        if (qmap.dynamic_roi_map[p] == 2) qmap.mask[p] = 0;
-    }
-    const QMapPartition result = partition_of(qmap, {}, false);
-    EXPECT_THAT(result.report.empty_dynamic, ElementsAre(2));
-    EXPECT_THAT(result.report.empty_static, ElementsAre(3, 4));
-    EXPECT_EQ(result.partition.n_dynamic, 3U);
-    EXPECT_EQ(result.partition.dynamic_of_static[2], Partition::not_kept);
-}
-
-TEST(PartitionOf, TableEStraddlingStaticBin) {
-    QMap qmap = small();
-    qmap.static_roi_map[2] = 2;  // dynamic bin 2, static bin 2 belongs to dynamic bin 1
-    qmap.static_roi_map[8] = 2;
-    qmap.static_roi_map[10] = 2;  // dynamic bin 3
-    const Error error = error_of([&] { partition_of(qmap, {}, false); });
-    EXPECT_EQ(error.code(), ExitCode::data);
-    EXPECT_THAT(error.what(),
-                AllOf(HasSubstr("static bin 2 lies in dynamic bins 1 and 2; one expected"),
-                      HasSubstr("--split-static")));
-
-    const QMapPartition split = partition_of(qmap, {}, true);
-    EXPECT_EQ(split.report.split_static_bins, 2);
-    EXPECT_THAT(split.label_of_static, ElementsAre(1, 2, 3, 4, 5, 6, 2, 2));
-    EXPECT_EQ(split.partition.n_static, 8U);
-    EXPECT_EQ(split.partition.static_bin[2], 6U);
-    EXPECT_EQ(split.partition.static_bin[10], 7U);
-    EXPECT_THAT(split.partition.dynamic_of_static, ElementsAre(0, 0, 1, 1, 2, 2, 1, 2));
-}
-
-TEST(PartitionOf, StraddlingOnlyOutsideTheMaskIsNone) {
-    QMap qmap = small();
-    qmap.static_roi_map[2] = 2;
-    qmap.mask[2] = 0;
-    EXPECT_EQ(partition_of(qmap, {}, false).report.split_static_bins, 0);
-}
-
-TEST(PartitionOf, GapOfAnotherDetector) {
-    EXPECT_EQ(
-        error_of([] { partition_of(small(), std::vector<std::uint8_t>(9, 0), false); }).code(),
-        ExitCode::data);
-}
-
-TEST(PartitionOf, LabelsBeyondTheMappingAreRefused) {
-    QMap qmap = small();
-    qmap.static_roi_map[7] = 7;
-    EXPECT_EQ(error_of([&] { partition_of(qmap, {}, false); }).code(), ExitCode::data);
-}
-
-// --- the text that is hashed ---------------------------------------------------------------------
 
 }  // namespace
 }  // namespace xpcs

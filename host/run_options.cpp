@@ -294,10 +294,12 @@ void add_device(Rows& rows) {
                        .says("Main memory that the run may take; 0 = from what the machine or the "
                              "batch job has."),
                    &C::memory_gib));
-    rows.push_back(option_row(Row(g, "engine", "", "ENGINE")
-                                  .one_of({"auto", "sparse", "dense"})
-                                  .says("Algorithm; auto chooses for each pixel."),
-                              &C::engine));
+    rows.push_back(option_row(
+        Row(g, "engine", "", "ENGINE")
+            .one_of({"auto", "sparse", "dense"})
+            .says("Pairs of events (sparse) or samples of all frames (dense); auto chooses by file "
+                  "and pixel."),
+        &C::engine));
     rows.push_back(option_row(
         Row(g, "decode", "", "WHERE")
             .one_of({"auto", "cpu", "gpu"})

@@ -235,7 +235,41 @@ struct BlockSlices {
     BlockSlices from(std::int64_t pixel) const { return {line, first + pixel}; }
 };
 
-/// Photons of a group in every slice of the SAXS segments, and behind them.
+/// Photons of a group in every slice of the SAXS segments, and behind them: those of the first
+/// pixel, every slice `pitch` behind the one before.
+struct SlicePhotons {
+    const std::uint64_t* first;
+    std::int64_t pitch;
+};
+
+template <class Sample>
+inline SlicePhotons photons_in_slices(const TileJob& job,
+                                      Cells<Sample> cells,
+                                      BlockSlices slices,
+                                      std::int64_t n_pixels,
+                                      std::uint32_t* largest,
+                                      TileWorker& worker) {
+    if (slices.line != nullptr) {
+        std::copy_n(slices.line->largest.data() + slices.first, n_pixels, largest);
+        return {slices.line->at(0) + slices.first, line_pixels};
+    }
+    const MultitauRequest& request = job.request;
+    constexpr std::int64_t pitch = 2 * most_lanes;
+    worker.slice_photons.resize(static_cast<std::size_t>((request.n_segments + 1) * pitch));
+    std::uint64_t* photons = worker.slice_photons.data();
+    for (std::int64_t k = 0; k < request.n_segments; ++k) {
+        const std::int64_t first = k * request.segment_frames;
+        tally_cells(cells, first, first + request.segment_frames, photons + k * pitch, largest);
+    }
+    tally_cells(cells,
+                request.n_segments * request.segment_frames,
+                request.frames.n_frames,
+                photons + request.n_segments * pitch,
+                largest);
+    return {photons, pitch};
+}
+
+/// Adds a group to pixel_photons and to the segments of its bins.
 template <class Sample>
 inline void note_photons(const TileJob& job,
                          Cells<Sample> cells,
@@ -244,36 +278,22 @@ inline void note_photons(const TileJob& job,
                          std::uint32_t* largest,
                          TileWorker& worker,
                          std::uint64_t* pixel_photons) {
-    const MultitauRequest& request = job.request;
-    HWY_ALIGN std::uint64_t sum[2 * most_lanes] = {};
-    if (slices.line != nullptr)
-        std::copy_n(slices.line->largest.data() + slices.first, group.n, largest);
-    for (std::int64_t k = 0; k <= request.n_segments; ++k) {
-        const std::int64_t first = k * request.segment_frames;
-        const bool rest = k == request.n_segments;
-        if (slices.line != nullptr) {
-            std::copy_n(slices.line->at(k) + slices.first, group.n, sum);
-        } else {
-            tally_cells(cells,
-                        first,
-                        rest ? request.frames.n_frames : first + request.segment_frames,
-                        sum,
-                        largest);
-        }
-        for (std::int64_t i = 0; i < group.n; ++i) {
-            const std::int64_t slot = group.first_slot + i;
-            if (is_excluded(request, slot)) continue;
-            group.total[i] += sum[i];
-            if (rest) continue;
-            const std::uint32_t bin =
-                job.series.partition().static_bin[static_cast<std::size_t>(slot)];
-            worker.segments[std::size_t{bin} * static_cast<std::size_t>(request.n_segments) +
-                            static_cast<std::size_t>(k)] += sum[i];
-        }
-    }
+    const std::int64_t n = job.request.n_segments;
+    const auto [first, pitch] = photons_in_slices(job, cells, slices, group.n, largest, worker);
+    const std::uint32_t* bin = job.series.partition().static_bin.data() + group.first_slot;
+    std::uint64_t* segments = worker.segments.data();
     for (std::int64_t i = 0; i < group.n; ++i) {
-        const std::int64_t slot = group.first_slot + i;
-        if (!is_excluded(request, slot)) pixel_photons[slot] = group.total[i];
+        if (is_excluded(job.request, group.first_slot + i)) continue;
+        const std::uint64_t* photons = first + i;
+        std::uint64_t* of_bin = segments + std::int64_t{bin[i]} * n;
+        // Neighbours share a bin: slice by slice, each would wait for the sum of the one before.
+        std::uint64_t total = photons[n * pitch];
+        for (std::int64_t k = 0; k < n; ++k) {
+            of_bin[k] += photons[k * pitch];
+            total += photons[k * pitch];
+        }
+        group.total[i] = total;
+        pixel_photons[group.first_slot + i] = total;
     }
 }
 

@@ -60,6 +60,7 @@ struct TileWorker {
     TileCells cells;
     RawVector<std::byte> samples, row;  ///< of a block or a line of pixels, of one pixel
     LineSlices slices;                  ///< of that line
+    std::vector<std::uint64_t> slice_photons;
     RawVector<double> value;
     PixelScratch scratch;
     LagSums sums{};

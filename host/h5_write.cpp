@@ -71,6 +71,17 @@ Space space_of(const Shape& shape, const Shape& max_shape) {
                                   max_shape.empty() ? nullptr : max_shape.data()));
 }
 
+/// How values of this type are written. Texts go through a buffer, which HDF5 would make 1 MiB
+/// large and clear for each dataset, however short the text.
+PropertyList transfer_of(hid_t memory_type) {
+    if (H5Tget_class(memory_type) != H5T_STRING) return {};
+    const std::size_t buffer_bytes = std::max<std::size_t>(4096, 2 * H5Tget_size(memory_type));
+    PropertyList list(H5Pcreate(H5P_DATASET_XFER));
+    check(list.id(), ExitCode::internal, -1, "", "no transfer list");
+    H5Pset_buffer(list.id(), buffer_bytes, nullptr, nullptr);
+    return list;
+}
+
 Dataset write_texts(hid_t location,
                     const std::string& path,
                     const std::vector<std::string>& values,
@@ -166,7 +177,13 @@ void write_all(const Dataset& dataset, hid_t memory_type, const void* values) {
     const auto held = lock();
     const detail::KeepFloatingPoint kept;
     if (detail::write_packed(dataset, memory_type, values)) return;
-    check(H5Dwrite(dataset.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values),
+    const PropertyList transfer = transfer_of(memory_type);
+    check(H5Dwrite(dataset.id(),
+                   memory_type,
+                   H5S_ALL,
+                   H5S_ALL,
+                   transfer ? transfer.id() : H5P_DEFAULT,
+                   values),
           ExitCode::io,
           dataset.id(),
           "",

@@ -144,6 +144,27 @@ TEST(H5, StringsOfEveryKind) {
     EXPECT_EQ(error_of([&] { h5::read_strings(file.id(), "v2", 10, 2); }).code(), ExitCode::data);
 }
 
+TEST(H5, StringsThatPassThroughTheBufferInManyPieces) {
+    std::vector<std::string> many;
+    for (int i = 0; i < 3000; ++i)
+        many.push_back(std::to_string(i));
+    many[7] = std::string(100'000, 'x');
+    const h5::File file = h5::create_memory_file("texts");
+    h5::write_strings(file.id(), "many", many);
+    EXPECT_EQ(h5::read_strings(file.id(), "many"), many);
+    const h5::Type fixed(H5Tcopy(H5T_C_S1));
+    H5Tset_size(fixed.id(), 10'000);
+    const std::string text(9'999, 'y'), other(9'999, 'z');
+    std::string both = text + '\0' + other + '\0';
+    h5::write_all(h5::create_dataset(file.id(), "fixed", fixed.id(), {2}), fixed.id(), both.data());
+    EXPECT_EQ(h5::read_strings(file.id(), "fixed"), (std::vector<std::string>{text, other}));
+    // Of another length in the file: HDF5 converts each.
+    const h5::Type shorter(H5Tcopy(H5T_C_S1));
+    H5Tset_size(shorter.id(), 5'000);
+    h5::write_all(h5::create_dataset(file.id(), "cut", shorter.id(), {2}), fixed.id(), both.data());
+    EXPECT_EQ(h5::read_strings(file.id(), "cut").back(), std::string(4'999, 'z'));
+}
+
 TEST(H5, NeverWrittenStringsAreEmpty) {
     TempDir dir;
     const h5::File file = h5::create_file(dir.file("a.hdf"));

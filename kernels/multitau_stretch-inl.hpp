@@ -293,8 +293,12 @@ add_segments(const MultitauRequest& request, const PixelEvents& pixel, std::uint
             segments[current] += sum;
             sum = 0;
             if (frame >= end) return;
-            current = frame / request.segment_frames;
-            current_end = (current + 1) * request.segment_frames;
+            ++current;
+            current_end += request.segment_frames;
+            if (frame >= current_end) {  // a division takes longer, and is seldom needed
+                current = frame / request.segment_frames;
+                current_end = (current + 1) * request.segment_frames;
+            }
         }
         sum += pixel.count[i];
     }

@@ -105,9 +105,11 @@ std::int64_t change_of(const Database& database) {
 }
 
 CatalogueIndex::CatalogueIndex(const Database& database) : change_(change_of(database)) {
-    Statement rows =
-        database.prepare(std::string("SELECT ") + hit_columns +
-                         " FROM records WHERE latest = 1 ORDER BY start DESC, id DESC");
+    // By instant, whatever the offsets from UTC. SQLite takes 'now' for a time as well.
+    Statement rows = database.prepare(
+        std::string("SELECT ") + hit_columns +
+        " FROM records WHERE latest = 1 ORDER BY CASE WHEN start GLOB '[0-9][0-9][0-9][0-9]-*'"
+        " THEN julianday(start) END DESC, start DESC, id DESC");
     std::unordered_map<std::string, std::uint32_t> lists;
     while (rows.step()) {
         hits_.push_back(hit_of(rows));

@@ -58,6 +58,24 @@ TEST_F(CatalogueTest, IngestIsIdempotentAndKeepsOldVersions) {
     EXPECT_EQ(catalogue.search({}, everybody_).total, 0);
 }
 
+TEST_F(CatalogueTest, TheLastMeasurementComesFirstWhateverItsOffsetFromUtc) {
+    Catalogue catalogue(path_, true);
+    const std::pair<const char*, const char*> runs[] = {{"third", "2026-11-01T01:30:00-06:00"},
+                                                        {"last", "2026-11-01T07:31:00Z"},
+                                                        {"first", "2026-11-01T01:40:00-05:00"},
+                                                        {"second", "2026-11-01T08:20:00.5+01:00"},
+                                                        {"unknown", "now"}};
+    for (const auto& [name, start] : runs) {
+        json one = document(name);
+        one["content"]["project_metadata"]["start_time"] = start;
+        catalogue.ingest(one);
+    }
+    std::vector<std::string> titles;
+    for (const Hit& hit : catalogue.search({}, everybody_).hits)
+        titles.push_back(hit.title);
+    EXPECT_THAT(titles, ::testing::ElementsAre("last", "third", "second", "first", "unknown"));
+}
+
 TEST_F(CatalogueTest, FacetCountsHoldForTheOtherChoices) {
     Catalogue catalogue(path_, true);
     for (const char* name : {"a", "b", "c"}) {

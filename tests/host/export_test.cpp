@@ -134,7 +134,9 @@ TEST(ExportCsv, AllTablesAsBlocks) {
     for (const std::string& table : tables) {
         const std::size_t found = text.find("# table " + table + ": ", at);
         ASSERT_NE(found, std::string::npos) << table;
-        if (at > 0) EXPECT_EQ(text.substr(found - 3, 3), "\n\n\n") << table;
+        if (at > 0) {
+            EXPECT_EQ(text.substr(found - 3, 3), "\n\n\n") << table;
+        }
         at = found + 1;
     }
     const auto one = [&](const std::string& table) {

@@ -16,10 +16,10 @@ using testing::Event;
 using testing::TempDir;
 
 constexpr std::int64_t image_rows = 24, image_cols = 64;
-constexpr std::uint32_t n_pixels = image_rows * image_cols;
+constexpr std::uint32_t image_pixels = image_rows * image_cols;
 
 Partition patchy_partition() {
-    std::vector<std::uint32_t> label(n_pixels, 1);
+    std::vector<std::uint32_t> label(image_pixels, 1);
     for (std::size_t p = 0; p < label.size(); ++p)
         if (p % 5 == 2) label[p] = 0;
     return make_partition(image_rows, image_cols, label, label, 1, 1);
@@ -36,14 +36,14 @@ std::vector<Event> events_with(const Oddities& odd, std::uint64_t seed) {
     std::vector<Event> events;
     for (std::int64_t i = 0; i < 6000; ++i) {
         std::int64_t frame = odd.first_frame + i / 4;
-        auto pixel = static_cast<std::uint32_t>(random() % n_pixels);
+        auto pixel = static_cast<std::uint32_t>(random() % image_pixels);
         auto count = static_cast<std::uint32_t>(1 + random() % 4);
         // In the second half only: there are blocks without any.
         const bool strikes = i > 3000 && random() % 40 == 0;
         if (strikes && odd.zero_counts) count = 0;
         if (strikes && odd.large_counts) count = static_cast<std::uint32_t>(250 + random() % 3000);
         if (strikes && odd.disorder) frame -= 3;
-        if (strikes && odd.bad_indices) pixel += n_pixels;
+        if (strikes && odd.bad_indices) pixel += image_pixels;
         events.emplace_back(frame, pixel, count);
     }
     return events;

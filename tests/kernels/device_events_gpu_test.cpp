@@ -19,12 +19,12 @@ namespace xpcs::test {
 namespace {
 
 constexpr std::int64_t rows = 40, cols = 32;
-constexpr std::uint32_t n_pixels = rows * cols;
+constexpr std::uint32_t map_pixels = rows * cols;
 
 /// Some pixels masked, 12 static bins in 4 dynamic ones.
 Partition patchy_partition() {
     std::vector<std::uint32_t> s, d;
-    for (std::uint32_t p = 0; p < n_pixels; ++p) {
+    for (std::uint32_t p = 0; p < map_pixels; ++p) {
         const bool masked = p % 7 == 3 || (p > 600 && p < 700);
         s.push_back(masked ? 0 : 1 + p % 12);
         d.push_back(masked ? 0 : 1 + p % 12 / 3);
@@ -46,8 +46,8 @@ random_words(std::size_t n, std::uint64_t seed, bool ordered, bool with_bad_ones
         const std::uint32_t count =
             random() % 30 == 0 ? rare[random() % 8] : static_cast<std::uint32_t>(1 + random() % 2);
         std::uint32_t pixel =
-            random() % 10 == 0 ? 5 : static_cast<std::uint32_t>(random() % n_pixels);
-        if (with_bad_ones && random() % 100 == 0) pixel += n_pixels;
+            random() % 10 == 0 ? 5 : static_cast<std::uint32_t>(random() % map_pixels);
+        if (with_bad_ones && random() % 100 == 0) pixel += map_pixels;
         words.push_back(rigaku::make_word(at, pixel, count));
     }
     return words;
@@ -72,7 +72,7 @@ Expected expected_of(const std::vector<std::uint64_t>& words,
         const std::uint32_t count = rigaku::count_of(word);
         out.words.out_of_order += frame < before;
         before = frame;
-        if (rigaku::index_of(word) >= n_pixels) {
+        if (rigaku::index_of(word) >= map_pixels) {
             ++out.words.bad_index;
             continue;
         }
@@ -104,7 +104,7 @@ class DeviceEventsGpu : public GpuTest {
         auto events = std::make_shared<gpu::DeviceEvents>(partition, range, words.size() + 10, 0);
         std::vector<gpu::Upload> uploads((words.size() + at_once - 1) / at_once);
         WordBlock block;
-        block.map = {0, n_pixels, 0, 0};
+        block.map = {0, map_pixels, 0, 0};
         block.epoch = epoch;
         std::size_t k = 0;
         for (std::size_t at = 0; at < words.size(); at += at_once, ++k) {
@@ -123,7 +123,7 @@ class DeviceEventsGpu : public GpuTest {
         EventChunk chunk;
         chunk.frame_base = epoch;
         for (const std::uint64_t word : words) {
-            if (rigaku::count_of(word) == 0 || rigaku::index_of(word) >= n_pixels) continue;
+            if (rigaku::count_of(word) == 0 || rigaku::index_of(word) >= map_pixels) continue;
             chunk.pixel.push_back(rigaku::index_of(word));
             chunk.frame.push_back(rigaku::frame_of(word));
             chunk.count.push_back(rigaku::count_of(word));
@@ -278,7 +278,7 @@ TEST_F(DeviceEventsGpu, MemoryIsUsedAgainAfterTheCopy) {
         uploads[k].set_memory(memory[k].data(), 2 * huge_page);
     }
     WordBlock block;
-    block.map = {0, n_pixels, 0, 0};
+    block.map = {0, map_pixels, 0, 0};
     for (std::size_t k = 0; k * at_once < words.size(); ++k) {
         uploads[k % 2].wait();
         std::copy_n(words.data() + k * at_once, at_once, memory[k % 2].data());

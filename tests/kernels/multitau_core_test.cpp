@@ -120,7 +120,6 @@ TEST(MultitauCore, WeightedWindowsAreExactlyZeroWithoutEvents) {
     // 0.1 + 0.2 + 0.7 - 0.7 - 0.2 - 0.1 is not 0 in every order of doubles.
     const std::vector<double> weight{0.1, 0.2, 0.7, 0.3, 0.9, 0.6, 0.4, 0.1, 0.2, 0.7};
     const std::int64_t n_frames = 10;
-    const LagLadder ladder(n_frames);
     const auto windows = [&](const std::vector<std::uint32_t>& frames, int lag) {
         std::vector<std::uint64_t> words;
         double total = 0;

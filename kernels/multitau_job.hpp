@@ -58,9 +58,9 @@ struct TileWorker {
     RawVector<std::uint32_t> frame, count, shifted;
     RawVector<std::uint32_t> file_frame, file_count;  ///< of one pixel, before selection
     TileCells cells;
-    RawVector<std::byte> samples, row;  ///< of a block or a line of pixels, of one pixel
-    LineSlices slices;                  ///< of that line
-    std::vector<std::uint64_t> slice_photons;
+    RawVector<std::byte> samples, row;         ///< of a block or a line of pixels, of one pixel
+    LineSlices slices;                         ///< of that line
+    std::vector<std::uint64_t> slice_photons;  ///< of a group without such a line
     RawVector<double> value;
     PixelScratch scratch;
     LagSums sums{};

@@ -57,6 +57,11 @@ constexpr std::int64_t stored_of_line<HalfByte> = HalfByte::apart;
 template <class Out>
 using Stored = std::conditional_t<std::is_same_v<Out, HalfByte>, std::uint8_t, Out>;
 
+/// As many samples as a vector holds, but no more than are stored together: 64 bytes are two halves
+/// of a line.
+template <class Sample, class Out>
+using LineTag = hn::CappedTag<Sample, static_cast<std::size_t>(stored_of_line<Out>)>;
+
 /// Stores a vector of values that fit Out.
 template <class D, class Out>
 HWY_INLINE void store_narrow(D d, hn::Vec<D> value, Out* out) {
@@ -83,7 +88,7 @@ struct LineSums {
 /// add up in lanes of Sample, others in lanes of twice its width.
 template <class Sample, class Out>
 class LineTally {
-    static constexpr hn::ScalableTag<Sample> d{};
+    static constexpr LineTag<Sample, Out> d{};
     static constexpr bool fits = largest_of<Out> >= std::numeric_limits<Sample>::max();
     static constexpr bool narrows = !fits && sizeof(Sample) > 1;
     static constexpr int lane_bytes = narrows               ? sizeof(Sample)
@@ -151,7 +156,7 @@ class LineTally {
 /// has yet to arrive in the cache.
 template <class Sample, class Out>
 HWY_INLINE void clean_line(const Sample* in, Stored<Out>* out, LineTally<Sample, Out>& tally) {
-    const hn::ScalableTag<Sample> d;
+    const LineTag<Sample, Out> d;
     const auto no_data = hn::Set(d, std::numeric_limits<Sample>::max());
     const auto clean = [&](std::int64_t s) HWY_ATTR {
         const auto value = hn::LoadU(d, in + s);
@@ -160,7 +165,8 @@ HWY_INLINE void clean_line(const Sample* in, Stored<Out>* out, LineTally<Sample,
         tally.add(good, bad);
         return good;
     };
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    constexpr auto lanes = static_cast<std::int64_t>(hn::MaxLanes(d));
+    static_assert(stored_of_line<Out> % lanes == 0, "no vector ends behind what is stored");
     for (std::int64_t s = 0; s < stored_of_line<Out>; s += lanes) {
         if constexpr (std::is_same_v<Out, HalfByte>) {
             const auto low = clean(s), high = clean(s + HalfByte::apart);

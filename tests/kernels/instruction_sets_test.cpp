@@ -166,6 +166,22 @@ TEST(InstructionSets, MultitauOfRows) {
     }
 }
 
+TEST(InstructionSets, MultitauOfFramesOfBytes) {
+    for (const double mean : {0.4, 9.0}) {  // lines of half bytes, and of bytes
+        const reference::Run run = poisson_run(701, 1300, mean, 36, 50);
+        const Partition partition = partition_of(run);
+        const auto correlate = [&] {
+            const PixelSeries series = dense_series<std::uint8_t>(run, partition, false);
+            EXPECT_EQ(series.pieces().front().sample_bits, mean < 1 ? 4 : 8);
+            return cpu::multitau(series, request_for(run.n_frames));
+        };
+        const MultitauSums best = correlate();
+        each_instruction_set([&](const std::string& name) {
+            expect_equal_sums(best, correlate(), name + ", mean " + std::to_string(mean));
+        });
+    }
+}
+
 TEST(InstructionSets, TwotimeMaps) {
     const reference::Run run = mixed_run(400);
     const Partition partition = partition_of(run);

@@ -15,7 +15,18 @@ constexpr std::size_t huge_page = std::size_t{2} << 20;
 /// Memory that lies in huge pages where the system has them: a page fault for each 4 KiB of what is
 /// written once and read once would cost as much as the writing.
 void* allocate_large(std::size_t n);
-void release_large(void* at) noexcept;
+void release_large(void* at, std::size_t n) noexcept;
+
+/// While one lives, memory of large arrays that are given back is kept for those that come, up to
+/// so many bytes: the system would clear it again. For work that takes the same memory over and
+/// over. Thread-safe; one at a time.
+class KeptMemory {
+  public:
+    explicit KeptMemory(std::size_t most_bytes);
+    ~KeptMemory();
+    KeptMemory(const KeptMemory&) = delete;
+    KeptMemory& operator=(const KeptMemory&) = delete;
+};
 
 /// std::allocator, except that `resize(n)` leaves trivially constructible elements uninitialised,
 /// and that large arrays lie in huge pages.
@@ -33,7 +44,7 @@ struct UninitialisedAllocator : std::allocator<T> {
     }
     void deallocate(T* at, std::size_t n) {
         if (!is_large(n)) return std::allocator<T>::deallocate(at, n);
-        release_large(at);
+        release_large(at, n * sizeof(T));
     }
 
     template <class U>
@@ -47,7 +58,7 @@ struct UninitialisedAllocator : std::allocator<T> {
 
   private:
     static bool is_large(std::size_t n) {
-        return n >= 2 * huge_page / sizeof(T) && n <= SIZE_MAX / sizeof(T);
+        return n >= huge_page / sizeof(T) && n <= SIZE_MAX / sizeof(T);
     }
 };
 

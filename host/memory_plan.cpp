@@ -201,6 +201,30 @@ double device_bytes(const Estimate& estimate, const RunSetup& setup) {
     return std::max(sorted, sorted / 2 + 24 * std::min(static_cast<double>(words), two_batches));
 }
 
+/// How often the same memory shall be taken instead of more of it: pages that are new to a program
+/// cost more than the samples that they hold. Only where a pass reads its own part of the frames.
+/// Measured.
+std::int64_t passes_in_same_memory(const RunConfig& config,
+                                   RunSetup& setup,
+                                   const Estimate& estimate,
+                                   int threads) {
+    constexpr double least_bytes = 48e6, of_thread = 24e6, large_weighted = 500e6;
+    constexpr std::int64_t most_passes = 8, least_part = 1 << 15;
+    const SourceInfo& source = setup.result.source;
+    if (!source.parts || estimate.engine != "dense" || setup.device->on_gpu() ||
+        config.type != AnalysisType::multitau || config.mask_hot) {
+        return 1;
+    }
+    // The weights take a pass of their own, which the memory of a large run pays for.
+    const bool weighs_first = config.normalize_frame && setup.monitor.values.empty();
+    if (weighs_first && estimate.series_bytes < large_weighted) return 1;
+    const double bytes = std::max(least_bytes, of_thread * threads);
+    const std::int64_t most =
+        std::min(most_passes, source.rows * source.cols * source.sample_bytes / least_part);
+    const auto wanted = static_cast<std::int64_t>(estimate.series_bytes / bytes);
+    return std::max<std::int64_t>(1, std::min(wanted, most));
+}
+
 }  // namespace
 
 void plan_memory(const RunConfig& config, RunSetup& setup) {
@@ -228,7 +252,7 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
     const double tile_bytes = estimate.series_bytes / tiles;
     const double unfolded_bytes =
         estimate.engine == "sparse" && !setup.device->on_gpu() ? 8 * estimate.events / tiles : 0.0;
-    const std::int64_t at_once =
+    std::int64_t at_once =
         tiles_of_pass(n_tiles(setup.partition), room, tile_bytes, unfolded_bytes, threads);
     if (at_once == 0) {
         throw Error(ExitCode::no_memory,
@@ -237,6 +261,14 @@ void plan_memory(const RunConfig& config, RunSetup& setup) {
                                 gib_text(fixed + in_frames + tile_bytes + unfolded_bytes),
                                 frames_text(in_frames, expected.n),
                                 gib_text(budget)));
+    }
+    const std::int64_t passes = passes_in_same_memory(config, setup, estimate, threads);
+    if (const std::int64_t share = (n_tiles(setup.partition) + passes - 1) / passes;
+        passes > 1 && share < at_once) {
+        at_once = share;
+        const double blocks = 16e6 * (3 * threads + 1);
+        setup.kept_bytes =
+            static_cast<std::uint64_t>(2 * tile_bytes * static_cast<double>(at_once) + blocks);
     }
     setup.ranges = (n_tiles(setup.partition) + at_once - 1) / at_once;
     const auto in_pass = static_cast<double>(at_once);

@@ -11,6 +11,7 @@
 #include "host/stop.hpp"
 #include "host/text.hpp"
 #include "host/twotime_run.hpp"
+#include "kernels/array.hpp"
 #include "kernels/error_estimates.hpp"
 #include "kernels/hot_pixels.hpp"
 #include "kernels/multitau.hpp"
@@ -46,6 +47,7 @@ class MultitauRun {
   private:
     ReadResult read_tiles(std::int64_t first, std::int64_t end, bool keep);
     std::optional<ReadResult> read_onto_gpu(ReadOptions options, const SeriesRange& range);
+    void note_width(const PixelSeries& series);
     void let_cpu_decode(const std::string& reason);
     bool reads_bright() const { return result_.source.sparse && setup_.read.dense_rows; }
     void keep_events(const NotBright& found);
@@ -111,7 +113,15 @@ ReadResult MultitauRun::read_tiles(std::int64_t first, std::int64_t end, bool ke
     if (!read && reads_bright()) read = read_bright_series(options, setup_.partition, range);
     if (!read) read = read_series(options, setup_.partition, range);
     read_s_ += since(start);
+    if (read->series.dense()) note_width(read->series);
     return std::move(*read);
+}
+
+/// Every width that is too narrow costs the next pass a try.
+void MultitauRun::note_width(const PixelSeries& series) {
+    int& bits = setup_.read.sample_bits;
+    while (bits < 32 && series.largest_sample() >> bits != 0)
+        bits *= 2;
 }
 
 void MultitauRun::let_cpu_decode(const std::string& reason) {
@@ -446,6 +456,8 @@ void MultitauRun::gather(MultitauSums&& sums, std::chrono::steady_clock::time_po
 
 void MultitauRun::passes() {
     const bool one_pass = setup_.ranges == 1;
+    std::optional<KeptMemory> kept;
+    if (setup_.kept_bytes > 0) kept.emplace(setup_.kept_bytes);
     if (!one_pass && (normalises() || result_.config.mask_hot)) survey();
     for_each_range([&](ReadResult& read) {
         if (one_pass && result_.config.mask_hot) {

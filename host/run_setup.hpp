@@ -38,6 +38,7 @@ struct RunSetup {
     SeriesRange frames;              ///< frames to be read; all tiles
     Monitor monitor;                 ///< of --monitor
     std::int64_t ranges = 1;         ///< passes over the file, each with a share of the tiles
+    std::uint64_t kept_bytes = 0;    ///< that one pass leaves to the next; 0 = all given back
     std::uint64_t memory_bytes = 0;  ///< budget of a pass: series, and what goes with frames
     std::uint64_t frame_bytes = 0;   ///< of the latter, for each frame of the file
     std::uint64_t budget_bytes = 0;  ///< of the whole run

@@ -8,6 +8,7 @@
 #include "kernels/device_events.hpp"
 #include "kernels/device_frames.hpp"
 #include "kernels/lag_sums.hpp"
+#include "kernels/series_tiles.hpp"
 
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_pipeline.h>
@@ -199,6 +200,10 @@ int default_threads() {
 ReadResult
 read_series(const ReadOptions& options, const Partition& partition, const SeriesRange& range) {
     const std::unique_ptr<FrameSource> source = open_selected(options, range);
+    if (options.dense_rows) {
+        const PixelSpan pixels = pixels_of(partition, range);
+        source->select_pixels(pixels.first, pixels.end);
+    }
     ReadResult out{PixelSeries(partition, range, options.dense_rows, options.keep), {}, {}};
     Progress progress("reading", options.progress);
     const auto decode = [&](Work& work) {
@@ -215,7 +220,7 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
         const std::int64_t last = std::max(out.decode.last_frame, out.series.last_frame());
         require_room(options, range, out.series, last);
     };
-    const auto prepare = [](Work&) {};
+    const auto prepare = [&](Work& work) { work.scratch.sample_bits = options.sample_bits; };
     read_blocks(options, *source, WorkPool::Order::newest, prepare, decode, append);
     out.times = source->frame_times();
     return out;

@@ -23,6 +23,7 @@ struct ReadOptions {
     std::uint64_t memory_limit = 0;  ///< bytes of the series and of what goes with frames; 0 = none
     std::uint64_t frame_bytes = 0;   ///< that the caller has, or will have, for each frame
     std::int64_t words_of_stretch = 0;  ///< that one thread takes of a bright file; 0 = chosen
+    int sample_bits = 4;                ///< of rows: the narrowest width tried
     bool keep = true;                   ///< false: only frame sums and counts
     std::function<void()> between;      ///< if set, called before every block; may throw to stop
 };

@@ -27,11 +27,13 @@ struct EventChunk {
     }
 };
 
-/// Whole frames `first_frame ... first_frame + n_frames - 1`, samples [n_frames][n_pixels].
+/// Frames `first_frame ... first_frame + n_frames - 1`, whole or the same pixels of each: samples
+/// [n_frames][n_pixels] of the pixels from `first_pixel` on.
 /// The all-ones value of the sample type means "no data" (overflow, gap, dead pixel).
 struct DenseChunk {
     std::int64_t first_frame = 0;
     std::int64_t n_frames = 0;
+    std::int64_t first_pixel = 0;
     std::int64_t n_pixels = 0;
     int sample_bytes = 2;  ///< 1, 2 or 4, unsigned
     /// The samples, in `store` or where the reader has them already: these are good as long as the

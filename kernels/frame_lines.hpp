@@ -23,12 +23,14 @@ struct LineSlots {
     std::int64_t n_lines() const { return (end - first + line_pixels - 1) / line_pixels; }
 };
 
-/// Neighbouring frames, samples [n][pixels of the detector].
+/// Neighbouring frames, samples [n][n_pixels] of the pixels from `first_pixel` on.
 struct FrameBlock {
     const std::byte* samples = nullptr;
     int sample_bytes = 1;  ///< 1, 2 or 4, unsigned; all ones = no data
     std::int64_t n = 0;
     std::int64_t to = 0;  ///< the piece's frame that the first of them becomes
+    std::int64_t first_pixel = 0;
+    std::int64_t n_pixels = 0;
 };
 
 /// Makes room for the lines of piece.n_frames frames of piece.sample_bits, and starts its sums.

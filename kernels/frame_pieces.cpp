@@ -24,16 +24,26 @@ namespace xpcs::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// The samples of one frame, from its pixel `first_pixel` on.
+template <class Sample>
+struct FrameSamples {
+    const Sample* at;
+    std::int64_t first_pixel;
+
+    const Sample* from(std::uint32_t pixel) const { return at + (pixel - first_pixel); }
+    Sample operator[](std::uint32_t pixel) const { return *from(pixel); }
+};
+
 /// The samples of a line in one frame: where they stand, or gathered, with zeros behind.
 template <class Sample>
-HWY_INLINE const Sample* line_of(const Sample* frame,
+HWY_INLINE const Sample* line_of(FrameSamples<Sample> frame,
                                  const Partition& partition,
                                  const LineSlots& slots,
                                  std::int64_t slot,
                                  Sample* gathered) {
     const std::uint32_t first =
         slots.first_pixel[static_cast<std::size_t>((slot - slots.first) / line_pixels)];
-    if (first != LineSlots::scattered) return frame + first;
+    if (first != LineSlots::scattered) return frame.from(first);
     const std::uint32_t* pixel = partition.pixel.data() + slot;
     const std::int64_t n = std::min(line_pixels, slots.end - slot);
     for (std::int64_t s = 0; s < n; ++s)
@@ -179,7 +189,7 @@ HWY_INLINE void clean_line(const Sample* in, Stored<Out>* out, LineTally<Sample,
 
 /// Notes the kept pixels that hold no data in a frame.
 template <class Sample>
-void note_overflow(const Sample* frame,
+void note_overflow(FrameSamples<Sample> frame,
                    const Partition& partition,
                    std::int64_t first_slot,
                    std::int64_t n,
@@ -206,7 +216,7 @@ HWY_INLINE void ask_for(const Sample* line) {
 /// each is `pitch` elements behind the one before; adds up what is lit. False if one of them does
 /// not fit.
 template <class Sample, class Out>
-HWY_INLINE bool take_frame(const Sample* frame,
+HWY_INLINE bool take_frame(FrameSamples<Sample> frame,
                            const Partition& partition,
                            const LineSlots& slots,
                            std::int64_t first,
@@ -239,22 +249,15 @@ bool fill_lines(const FrameBlock& frames,
     const auto* samples = reinterpret_cast<const Sample*>(frames.samples);
     auto* out = reinterpret_cast<Stored<Out>*>(piece.lines.data());
     constexpr std::int64_t line = stored_of_line<Out>;
-    const std::int64_t n_pixels = partition.rows * partition.cols;
     const std::int64_t pitch = piece.n_frames * line;
     for (std::int64_t slot = slots.first; slot < slots.end; slot += tile_pixels) {
         const std::int64_t n = std::min(tile_pixels, slots.end - slot);
         auto* lines = out + (slot - slots.first) / line_pixels * pitch;
         for (std::int64_t f = 0; f < frames.n; ++f) {
             const std::int64_t to = frames.to + f;
-            if (!take_frame<Sample, Out>(samples + f * n_pixels,
-                                         partition,
-                                         slots,
-                                         slot,
-                                         n,
-                                         to,
-                                         lines + to * line,
-                                         pitch,
-                                         piece)) {
+            const FrameSamples<Sample> frame{samples + f * frames.n_pixels, frames.first_pixel};
+            if (!take_frame<Sample, Out>(
+                    frame, partition, slots, slot, n, to, lines + to * line, pitch, piece)) {
                 return false;
             }
         }
@@ -421,7 +424,9 @@ SeriesPiece lines_from_frames(const DenseChunk& chunk,
                                 static_cast<std::size_t>(first * chunk.n_pixels) * sizeof(Sample),
                             sizeof(Sample),
                             piece.n_frames,
-                            0};
+                            0,
+                            chunk.first_pixel,
+                            chunk.n_pixels};
     constexpr int most_bits = 8 * sizeof(Sample);
     for (piece.sample_bits = std::min(scratch.sample_bits, most_bits);; piece.sample_bits *= 2) {
         start_lines(slots, piece);
@@ -430,6 +435,17 @@ SeriesPiece lines_from_frames(const DenseChunk& chunk,
     scratch.sample_bits = piece.sample_bits;
     sum_photons(piece);
     return piece;
+}
+
+/// Lines need the pixels of their tiles, everything else whole frames.
+bool has_pixels_of(const DenseChunk& chunk,
+                   const Partition& partition,
+                   const SeriesRange& range,
+                   bool as_events) {
+    if (chunk.first_pixel == 0 && chunk.n_pixels == partition.rows * partition.cols) return true;
+    const PixelSpan wanted = pixels_of(partition, range);
+    return !as_events && chunk.first_pixel <= wanted.first &&
+           chunk.first_pixel + chunk.n_pixels >= wanted.end;
 }
 
 template <class Sample>
@@ -455,7 +471,7 @@ SeriesPiece make_piece(const DenseChunk& chunk,
                        const SeriesRange& range,
                        bool as_events,
                        PieceScratch& scratch) {
-    if (chunk.n_pixels != partition.rows * partition.cols) {
+    if (!has_pixels_of(chunk, partition, range, as_events)) {
         throw std::invalid_argument("dense chunk: number of pixels differs from the partition");
     }
     const auto make = [&](auto sample) {

@@ -163,7 +163,9 @@ WordLines::Fate WordLines::close() {
     const FrameBlock frames{reinterpret_cast<const std::byte*>(cells.data()),
                             1,
                             std::min(at_once_, piece_.n_frames - open_),
-                            open_};
+                            open_,
+                            0,
+                            std::int64_t{map_.n_pixels}};
     if (!put_frames(frames, *partition_, slots_, piece_)) return Fate::too_large;
     if (HWY_DYNAMIC_DISPATCH(clear_cells)(cells) != in_open_) return Fate::unusual;
     in_open_ = 0;

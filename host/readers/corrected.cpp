@@ -74,7 +74,7 @@ class CorrectedSource final : public FrameSource {
   private:
     void adapt() {
         info_.sample_bytes = 4;
-        info_.whole_frames = false;  // they are made here
+        info_.whole_frames = info_.parts = false;  // they are made here
         info_.sample_scale = FrameCorrection::scale;
     }
     std::uint32_t sample(std::int64_t pixel, double raw) const;

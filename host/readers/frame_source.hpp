@@ -40,6 +40,7 @@ struct SourceInfo {
     int sample_bytes = 0;             ///< dense: 1, 2, 4
     std::uint64_t n_words = 0;        ///< 64-bit words that a GPU could decode; 0 = none
     bool whole_frames = false;        ///< dense: a GPU could take the frames as they are
+    bool parts = false;               ///< dense: pixels of a frame can be read without the others
     std::int64_t sample_scale = 1;    ///< samples are counts times this (dark and flat correction)
     std::vector<std::uint8_t> gap;    ///< [rows * cols] 1 = no detector there; empty if no gaps
     std::vector<std::string> warnings;
@@ -105,6 +106,10 @@ class FrameSource {
     /// Restricts a dense source to frames [first, end); sparse sources ignore it. Call before
     /// next().
     virtual void select(std::int64_t first, std::int64_t end) = 0;
+
+    /// Restricts a dense source of SourceInfo::parts to pixels [first, end) of every frame. Other
+    /// sources ignore it. Call before next().
+    virtual void select_pixels(std::int64_t /*first*/, std::int64_t /*end*/) {}
 
     /// The next block in file order, false at the end. `block.bytes` is reused. One caller at a
     /// time.

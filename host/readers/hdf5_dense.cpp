@@ -4,6 +4,7 @@
 #include "host/errors.hpp"
 #include "host/h5.hpp"
 #include "host/h5_chunks.hpp"
+#include "host/readers/hdf5_blocks.hpp"
 #include "host/readers/hdf5_segments.hpp"
 #include "host/readers/raw_file.hpp"
 
@@ -18,25 +19,20 @@ namespace xpcs {
 namespace {
 
 constexpr std::int64_t largest_block_bytes = 256 << 20;
+/// Of parts of frames: the lines that they become are read soon, so that few shall be on their way.
+constexpr std::int64_t part_block_bytes = 8 << 20;
 
 hid_t sample_memory_type(int sample_bytes) {
     if (sample_bytes == 1) return h5::native_type<std::uint8_t>();
     return sample_bytes == 2 ? h5::native_type<std::uint16_t>() : h5::native_type<std::uint32_t>();
 }
 
-/// A chunk in a block: `bytes` of the block from `offset` on; 0 bytes for one that the file does
-/// not have. A block of chunks begins with the number of them and this table.
-struct ChunkEntry {
-    std::int64_t frame;  ///< of the run
-    std::int64_t row, col;
-    std::uint64_t offset, bytes;
-    std::uint64_t skipped;  ///< filters
-    std::uint64_t address;  ///< in the file that holds the samples
-};
-
 /// How the samples of a segment are fetched: through HDF5, one caller at a time, or by their place
 /// in the file, by any number of threads.
 enum class Access { unknown, library, file };
+
+/// Of a frame that the file does not have.
+constexpr std::uint64_t nowhere = UINT64_MAX;
 
 class Hdf5Source final : public FrameSource {
   public:
@@ -50,9 +46,11 @@ class Hdf5Source final : public FrameSource {
         info_.cols = first.cols;
         info_.sample_bytes = first.sample_bytes;
         info_.whole_frames = true;
+        info_.parts = std::all_of(segments_.begin(), segments_.end(), has_plain_frames);
         info_.n_frames = segments_.back().end();
         info_.n_frames_hint = frames_in_name(path);
         frame_bytes_ = first.frame_bytes();
+        n_pixels_ = info_.rows * info_.cols;
         name_ = first.file + ": " + first.dataset;
         if (options.n_frames > info_.n_frames) {
             throw Error(ExitCode::data,
@@ -90,6 +88,17 @@ class Hdf5Source final : public FrameSource {
         end_ = end;
     }
 
+    void select_pixels(std::int64_t first, std::int64_t end) override {
+        if (!info_.parts || end - first == n_pixels_) return;
+        is_part_ = true;
+        first_pixel_ = first;
+        n_pixels_ = end - first;
+        for (std::size_t k = 0; k < segments_.size(); ++k) {
+            const std::int64_t wanted = std::max<std::int64_t>(1, part_block_bytes / part_bytes());
+            block_frames_[k] = std::max(block_frames_[k], wanted);
+        }
+    }
+
     bool next(RawBlock& block) override {
         if (!announce(block)) return false;
         fetch(block);
@@ -105,7 +114,9 @@ class Hdf5Source final : public FrameSource {
         const std::int64_t step = block_frames_[at_];
         const std::int64_t boundary = next_ + step - in_source % step;
         const std::int64_t n = std::min({boundary, segment.end(), end_}) - next_;
-        if (segment.pipeline) {
+        if (is_part_) {
+            list_parts(segment, in_source, n, block.bytes);
+        } else if (segment.pipeline) {
             list_chunks(segment, in_source, n, block.bytes);
         } else if (access_[at_] == Access::library) {
             read_frames(segment, in_source, n, block.bytes);
@@ -128,6 +139,10 @@ class Hdf5Source final : public FrameSource {
         if (access_[index] != Access::file) return;
         const FrameSegment& segment = segments_[index];
         const RawFile file(segment.stored_in);
+        if (is_part_) {
+            read_parts(file, block);
+            return;
+        }
         if (!segment.pipeline) {
             const std::int64_t first = block.first_record - segment.first + segment.source_first;
             file.read(contiguous_at_[index] + static_cast<std::uint64_t>(first * frame_bytes_),
@@ -148,11 +163,12 @@ class Hdf5Source final : public FrameSource {
         auto& frames = std::get<DenseChunk>(chunk);
         frames.first_frame = block.first_record;
         frames.n_frames = block.frame_after - block.first_record + 1;
-        frames.n_pixels = info_.rows * info_.cols;
+        frames.first_pixel = first_pixel_;
+        frames.n_pixels = n_pixels_;
         frames.sample_bytes = info_.sample_bytes;
-        const auto n_bytes = static_cast<std::size_t>(frames.n_frames * frame_bytes_);
+        const auto n_bytes = static_cast<std::size_t>(frames.n_frames * part_bytes());
         const FrameSegment& segment = segments_[static_cast<std::size_t>(block.file)];
-        if (!segment.pipeline) {
+        if (is_part_ || !segment.pipeline) {
             frames.samples = std::span(block.bytes).first(n_bytes);
         } else if (const std::byte* plain = plain_frames(segment, block, n_bytes)) {
             frames.samples = {plain, n_bytes};
@@ -294,6 +310,69 @@ class Hdf5Source final : public FrameSource {
             dataset_, sample_memory_type(info_.sample_bytes), offset, count, bytes.data());
     }
 
+    std::int64_t part_bytes() const { return n_pixels_ * info_.sample_bytes; }
+
+    /// Room for the parts of n frames, and behind it where each of them lies in the file; the parts
+    /// themselves where only HDF5 can read them.
+    void list_parts(const FrameSegment& segment,
+                    std::int64_t first,
+                    std::int64_t n,
+                    RawVector<std::byte>& bytes) {
+        const std::int64_t offset = first_pixel_ * info_.sample_bytes;
+        bytes.resize(static_cast<std::size_t>(n * part_bytes()) +
+                     static_cast<std::size_t>(n) * sizeof(std::uint64_t));
+        if (access_[at_] == Access::library) {
+            RawVector<std::byte> whole;
+            for (std::int64_t k = 0; k < n; ++k) {
+                read_frames(segment, first + k, 1, whole);
+                std::memcpy(bytes.data() + k * part_bytes(),
+                            whole.data() + offset,
+                            static_cast<std::size_t>(part_bytes()));
+            }
+            return;
+        }
+        for (std::int64_t k = 0; k < n; ++k) {
+            std::uint64_t place = place_of_frame(segment, first + k);
+            if (place != nowhere) place += static_cast<std::uint64_t>(offset);
+            std::memcpy(bytes.data() + n * part_bytes() +
+                            k * static_cast<std::int64_t>(sizeof place),
+                        &place,
+                        sizeof place);
+        }
+    }
+
+    /// Where a frame of has_plain_frames() begins in its file.
+    std::uint64_t place_of_frame(const FrameSegment& segment, std::int64_t frame) {
+        if (!segment.pipeline) {
+            return contiguous_at_[at_] + static_cast<std::uint64_t>(frame * frame_bytes_);
+        }
+        const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
+        ChunkEntry entry{};
+        if (!find_chunk(segment, frame / depth * depth, 0, 0, entry)) return nowhere;
+        if (entry.bytes != segment.pipeline->chunk_bytes) {
+            throw Error(ExitCode::data,
+                        place_of(segment, frame) + ": chunk of " + std::to_string(entry.bytes) +
+                            " bytes for " + std::to_string(segment.pipeline->chunk_bytes) +
+                            " bytes of samples");
+        }
+        return entry.address + static_cast<std::uint64_t>(frame % depth * frame_bytes_);
+    }
+
+    void read_parts(const RawFile& file, RawBlock& block) const {
+        const auto part = static_cast<std::size_t>(part_bytes());
+        const std::size_t n = block.bytes.size() / (part + sizeof(std::uint64_t));
+        for (std::size_t k = 0; k < n; ++k) {
+            std::uint64_t place = 0;
+            std::memcpy(&place, block.bytes.data() + n * part + k * sizeof place, sizeof place);
+            std::byte* const to = block.bytes.data() + k * part;
+            if (place == nowhere) {
+                std::memset(to, 0, part);
+            } else {
+                file.read(place, to, part);
+            }
+        }
+    }
+
     /// An incompressible chunk grows a little; far more than its content is damage.
     static std::size_t largest_chunk(const ChunkPipeline& pipeline) {
         return 2 * pipeline.chunk_bytes + 4096;
@@ -307,10 +386,10 @@ class Hdf5Source final : public FrameSource {
                     ChunkEntry& entry) {
         const auto held = h5::lock();
         const auto found = places_->find(chunk_offset(segment, frame, row, col));
-        if (!found) throw Error(ExitCode::data, place(segment, frame) + ": " + h5::take_error());
+        if (!found) throw Error(ExitCode::data, place_of(segment, frame) + ": " + h5::take_error());
         if (found->bytes > largest_chunk(*segment.pipeline)) {
             throw Error(ExitCode::data,
-                        place(segment, frame) + ": chunk of " + std::to_string(found->bytes) +
+                        place_of(segment, frame) + ": chunk of " + std::to_string(found->bytes) +
                             " bytes for " + std::to_string(segment.pipeline->chunk_bytes) +
                             " bytes of samples");
         }
@@ -326,7 +405,7 @@ class Hdf5Source final : public FrameSource {
         const h5::Shape at = chunk_offset(segment, frame, entry.row, entry.col);
         std::uint32_t skipped = 0;
         if (H5Dread_chunk(dataset_.id(), H5P_DEFAULT, at.data(), &skipped, out) < 0) {
-            throw Error(ExitCode::data, place(segment, frame) + ": " + h5::take_error());
+            throw Error(ExitCode::data, place_of(segment, frame) + ": " + h5::take_error());
         }
         entry.skipped = skipped;
     }
@@ -365,18 +444,6 @@ class Hdf5Source final : public FrameSource {
             bytes.data() + sizeof n_chunks, table.data(), table.size() * sizeof(ChunkEntry));
     }
 
-    /// Calls visit with every entry of the table of a block.
-    template <class Visit>
-    static void for_chunks(const RawVector<std::byte>& bytes, const Visit& visit) {
-        std::uint64_t n_chunks = 0;
-        std::memcpy(&n_chunks, bytes.data(), sizeof n_chunks);
-        for (std::uint64_t i = 0; i < n_chunks; ++i) {
-            ChunkEntry entry{};
-            std::memcpy(&entry, bytes.data() + sizeof n_chunks + i * sizeof entry, sizeof entry);
-            visit(entry);
-        }
-    }
-
     static h5::Shape chunk_offset(const FrameSegment& segment,
                                   std::int64_t frame,
                                   std::int64_t row,
@@ -385,93 +452,6 @@ class Hdf5Source final : public FrameSource {
             static_cast<hsize_t>(frame), static_cast<hsize_t>(row), static_cast<hsize_t>(col)};
         if (segment.channel) at.insert(at.begin() + 1, static_cast<hsize_t>(*segment.channel));
         return at;
-    }
-
-    static std::string place(const FrameSegment& segment, std::int64_t frame) {
-        return segment.stored_in + ": " + segment.dataset + ": frame " + std::to_string(frame);
-    }
-
-    /// The frames of a block whose chunks are whole frames as they are, one behind the other; null
-    /// where they have to be put together.
-    const std::byte*
-    plain_frames(const FrameSegment& segment, const RawBlock& block, std::size_t n_bytes) const {
-        const ChunkPipeline& pipeline = *segment.pipeline;
-        if (!pipeline.filters.empty() ||
-            static_cast<std::int64_t>(segment.chunk[1]) != segment.rows ||
-            static_cast<std::int64_t>(segment.chunk[2]) != segment.cols) {
-            return nullptr;
-        }
-        const std::byte* first = nullptr;
-        std::uint64_t n = 0;
-        bool plain = true;
-        for_chunks(block.bytes, [&](const ChunkEntry& entry) {
-            const std::byte* at = block.bytes.data() + entry.offset;
-            if (first == nullptr) {
-                first = at;
-                plain = entry.frame == block.first_record;
-            }
-            plain = plain && entry.bytes == pipeline.chunk_bytes && at == first + n;
-            n += entry.bytes;
-        });
-        return plain && n >= n_bytes ? first : nullptr;
-    }
-
-    void decode_chunks(const FrameSegment& segment,
-                       const RawBlock& block,
-                       const DenseChunk& frames,
-                       std::span<std::byte> samples) const {
-        thread_local ChunkScratch scratch;
-        thread_local RawVector<std::byte> decoded;
-        for_chunks(block.bytes, [&](const ChunkEntry& entry) {
-            const std::string what =
-                place(segment, entry.frame - segment.first + segment.source_first);
-            const std::span<const std::byte> raw(block.bytes.data() + entry.offset,
-                                                 static_cast<std::size_t>(entry.bytes));
-            const auto skipped = static_cast<std::uint32_t>(entry.skipped);
-            const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
-            const std::int64_t relative = entry.frame - frames.first_frame;
-            const bool fits = relative >= 0 && relative + depth <= frames.n_frames &&
-                              static_cast<std::int64_t>(segment.chunk[1]) == segment.rows &&
-                              static_cast<std::int64_t>(segment.chunk[2]) == segment.cols;
-            if (fits && entry.bytes > 0) {
-                const std::span<std::byte> to =
-                    samples.subspan(static_cast<std::size_t>(relative * frame_bytes_),
-                                    segment.pipeline->chunk_bytes);
-                decode_chunk(*segment.pipeline, raw, skipped, to, scratch, what);
-                return;
-            }
-            decoded.resize(segment.pipeline->chunk_bytes);
-            if (entry.bytes == 0) {
-                std::memset(decoded.data(), 0, decoded.size());
-            } else {
-                decode_chunk(*segment.pipeline, raw, skipped, decoded, scratch, what);
-            }
-            place_chunk(segment, entry, decoded, frames, samples);
-        });
-    }
-
-    /// Copies what of a chunk lies in the frames of the block.
-    void place_chunk(const FrameSegment& segment,
-                     const ChunkEntry& entry,
-                     const RawVector<std::byte>& decoded,
-                     const DenseChunk& frames,
-                     std::span<std::byte> samples) const {
-        const auto depth = static_cast<std::int64_t>(segment.chunk[0]);
-        const auto high = static_cast<std::int64_t>(segment.chunk[1]);
-        const auto wide = static_cast<std::int64_t>(segment.chunk[2]);
-        const std::int64_t rows = std::min(high, segment.rows - entry.row);
-        const std::int64_t cols = std::min(wide, segment.cols - entry.col);
-        const std::int64_t sample = segment.sample_bytes;
-        for (std::int64_t k = 0; k < depth; ++k) {
-            const std::int64_t frame = entry.frame + k - frames.first_frame;
-            if (frame < 0 || frame >= frames.n_frames) continue;
-            for (std::int64_t row = 0; row < rows; ++row) {
-                const std::byte* from = decoded.data() + (k * high + row) * wide * sample;
-                std::byte* to = samples.data() + frame * frame_bytes_ +
-                                ((entry.row + row) * segment.cols + entry.col) * sample;
-                std::memcpy(to, from, static_cast<std::size_t>(cols * sample));
-            }
-        }
     }
 
     SourceInfo info_;
@@ -485,7 +465,9 @@ class Hdf5Source final : public FrameSource {
     h5::Dataset dataset_;  ///< of segment at_
     std::optional<h5::ChunkPlaces> places_;
     std::size_t at_ = 0;
-    std::int64_t frame_bytes_ = 0;
+    std::int64_t frame_bytes_ = 0;  ///< of a whole frame
+    bool is_part_ = false;          ///< only pixels [first_pixel_, first_pixel_ + n_pixels_)
+    std::int64_t first_pixel_ = 0, n_pixels_ = 0;
     std::int64_t first_ = 0, next_ = 0, end_ = 0;
     std::int64_t sequence_ = 0;
     std::atomic<std::int64_t> frames_read_{0};

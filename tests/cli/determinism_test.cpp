@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The same bytes in every numeric dataset, whatever the threads and the memory; integers exact
 // whatever the engine.
+#include "host/multitau_run.hpp"
+#include "host/run_setup.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -44,7 +47,7 @@ class Determinism : public ::testing::Test {
         std::vector<std::uint16_t> samples(static_cast<std::size_t>(n_frames * rows * cols));
         for (auto& sample : samples)
             sample = counts(random);
-        samples[123456] = 65535;
+        samples[123457] = 65535;  // on a kept pixel
         small.raw = small.dir.file("run.h5");
         const h5::File file = h5::create_file(small.raw);
         h5::write<std::uint16_t>(file.id(), "/entry/data/data", samples, {n_frames, rows, cols});
@@ -153,6 +156,39 @@ TEST_F(Determinism, SparseWithStrideAndAverage) {
 TEST_F(Determinism, Dense) {
     write_frames(1.5);
     expect_repeatable({});
+}
+
+/// As plan_memory() does with large runs.
+TEST_F(Determinism, DenseInPassesThatShareMemory) {
+    write_frames(400);  // so that lines of a pass are large arrays
+    for (const bool sees_every_pixel : {false, true}) {
+        RunConfig config;
+        config.raw = {small.raw};
+        config.qmap = small.qmap_file;
+        config.output = small.out;
+        config.no_metadata = true;
+        config.frame_time_s = 1e-3;
+        config.normalize_frame = false;
+        config.errors = sees_every_pixel;
+        config.threads = 2;
+        config.progress = "never";
+        const auto run = [&](std::int64_t passes) {
+            RunSetup setup = prepare_run(config, small.raw);
+            EXPECT_TRUE(setup.result.source.parts);
+            setup.ranges = passes;
+            setup.kept_bytes = passes > 1 ? std::uint64_t{64} << 20 : 0;
+            run_multitau(setup, nullptr);
+            return std::move(setup.result);
+        };
+        const RunResult one = run(1), three = run(3);
+        EXPECT_EQ(three.one_time.g2, one.one_time.g2);
+        EXPECT_EQ(three.one_time.g2_err, one.one_time.g2_err);
+        EXPECT_EQ(three.scattering.saxs_2d, one.scattering.saxs_2d);
+        EXPECT_EQ(three.counts.events_kept, one.counts.events_kept);
+        EXPECT_EQ(three.counts.photons_kept, one.counts.photons_kept);
+        EXPECT_EQ(three.counts.overflow_samples, one.counts.overflow_samples);
+        EXPECT_EQ(one.counts.overflow_samples, 1);
+    }
 }
 
 TEST_F(Determinism, DenseWithFrameNormalisationAndPartialG2) {

@@ -220,7 +220,9 @@ read_series(const ReadOptions& options, const Partition& partition, const Series
         const std::int64_t last = std::max(out.decode.last_frame, out.series.last_frame());
         require_room(options, range, out.series, last);
     };
-    const auto prepare = [&](Work& work) { work.scratch.sample_bits = options.sample_bits; };
+    const auto prepare = [&](Work& work) {
+        work.scratch.sample_bits = options.keep ? options.sample_bits : 0;
+    };
     read_blocks(options, *source, WorkPool::Order::newest, prepare, decode, append);
     out.times = source->frame_times();
     return out;

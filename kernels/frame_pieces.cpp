@@ -64,8 +64,13 @@ constexpr std::int64_t stored_of_line = line_pixels;
 template <>
 constexpr std::int64_t stored_of_line<HalfByte> = HalfByte::apart;
 
+/// Out of samples of which only the sums are wanted.
+struct NoLine {};
+template <>
+constexpr std::uint32_t largest_of<NoLine> = std::numeric_limits<std::uint32_t>::max();
+
 template <class Out>
-using Stored = std::conditional_t<std::is_same_v<Out, HalfByte>, std::uint8_t, Out>;
+using Stored = std::conditional_t<std::is_integral_v<Out>, Out, std::uint8_t>;
 
 /// As many samples as a vector holds, but no more than are stored together: 64 bytes are two halves
 /// of a line.
@@ -181,6 +186,8 @@ HWY_INLINE void clean_line(const Sample* in, Stored<Out>* out, LineTally<Sample,
         if constexpr (std::is_same_v<Out, HalfByte>) {
             const auto low = clean(s), high = clean(s + HalfByte::apart);
             store_narrow(d, hn::Or(low, hn::ShiftLeft<4>(high)), out + s);
+        } else if constexpr (std::is_same_v<Out, NoLine>) {
+            clean(s);
         } else {
             store_narrow(d, clean(s), out + s);
         }
@@ -248,7 +255,7 @@ bool fill_lines(const FrameBlock& frames,
                 SeriesPiece& piece) {
     const auto* samples = reinterpret_cast<const Sample*>(frames.samples);
     auto* out = reinterpret_cast<Stored<Out>*>(piece.lines.data());
-    constexpr std::int64_t line = stored_of_line<Out>;
+    constexpr std::int64_t line = std::is_same_v<Out, NoLine> ? 0 : stored_of_line<Out>;
     const std::int64_t pitch = piece.n_frames * line;
     for (std::int64_t slot = slots.first; slot < slots.end; slot += tile_pixels) {
         const std::int64_t n = std::min(tile_pixels, slots.end - slot);
@@ -265,7 +272,8 @@ bool fill_lines(const FrameBlock& frames,
     return true;
 }
 
-/// Lines of piece.sample_bits from samples of frames.sample_bytes; false if they do not fit.
+/// Lines of piece.sample_bits, 0 = none, from samples of frames.sample_bytes; false if they do not
+/// fit.
 bool make_lines(const FrameBlock& frames,
                 const Partition& partition,
                 const LineSlots& slots,
@@ -275,6 +283,7 @@ bool make_lines(const FrameBlock& frames,
     };
     const auto run_as = [&](auto sample) {
         using Sample = decltype(sample);
+        if (piece.sample_bits == 0) return run(sample, NoLine{});
         if (piece.sample_bits == 4) return run(sample, HalfByte{});
         if (piece.sample_bits == 8) return run(sample, std::uint8_t{});
         if constexpr (sizeof(Sample) > 1) {

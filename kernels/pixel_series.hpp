@@ -123,7 +123,8 @@ struct PieceScratch {
     RawVector<std::uint32_t> tile;  ///< ... and their tiles
     std::vector<std::uint32_t> cursor;
     RawVector<std::uint8_t> cells;  ///< counts of frames whose words are being taken
-    int sample_bits = 4;            ///< of lines: what the last chunk took is tried first
+    int sample_bits = 4;            ///< of lines: what the last chunk took is tried first; 0: only
+                                    ///< the sums of frames are wanted
 };
 
 /// Sorts a chunk of events into tiles. Thread-safe.

@@ -107,8 +107,8 @@ class FrameSource {
     /// next().
     virtual void select(std::int64_t first, std::int64_t end) = 0;
 
-    /// Restricts a dense source of SourceInfo::parts to pixels [first, end) of every frame. Other
-    /// sources ignore it. Call before next().
+    /// Nothing but pixels [first, end) of every frame is wanted. A dense source of
+    /// SourceInfo::parts may leave out others; DenseChunk says what is there. Call before next().
     virtual void select_pixels(std::int64_t /*first*/, std::int64_t /*end*/) {}
 
     /// The next block in file order, false at the end. `block.bytes` is reused. One caller at a

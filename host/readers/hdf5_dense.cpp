@@ -89,7 +89,8 @@ class Hdf5Source final : public FrameSource {
     }
 
     void select_pixels(std::int64_t first, std::int64_t end) override {
-        if (!info_.parts || end - first == n_pixels_) return;
+        const bool saves_little = 4 * (end - first) > 3 * n_pixels_;
+        if (!info_.parts || saves_little) return;
         is_part_ = true;
         first_pixel_ = first;
         n_pixels_ = end - first;

@@ -92,6 +92,13 @@ TEST_F(Hdf5Parts, WhereFramesAreInPiecesOrCompressedTheyAreWhole) {
     }
 }
 
+TEST_F(Hdf5Parts, NearlyWholeFramesAreReadWhole) {
+    write(chunks({1, rows, cols}));
+    const auto source = open_hdf5_dense(path, {});
+    source->select_pixels(1, n_pixels - 1);
+    EXPECT_EQ(read(*source, 0, n_pixels), values);
+}
+
 TEST_F(Hdf5Parts, AChunkThatWasNeverStoredIsZero) {
     {
         const h5::File file = h5::create_file(path);

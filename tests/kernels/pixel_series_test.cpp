@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <string>
 #include <utility>
@@ -233,6 +234,33 @@ std::uint8_t count_at(const TileCells& cells, std::int64_t pixel, std::int64_t f
     return cells
         .count[static_cast<std::size_t>(pixel / TileCells::block * cells.pitch +
                                         frame * TileCells::block + pixel % TileCells::block)];
+}
+
+template <class Sample>
+void expect_sums_without_lines(double mean) {
+    const reference::Run run = poisson_run(50, 1300, mean, 41, 20);
+    const Partition partition = partition_of(run);
+    std::vector<DenseChunk> chunks = dense_chunks<Sample>(run, 50);
+    auto* samples = reinterpret_cast<Sample*>(chunks[0].store.data());
+    samples[7 * 1300 + 600] = std::numeric_limits<Sample>::max();  // no data
+    PieceScratch with, without;
+    without.sample_bits = 0;
+    const SeriesPiece lines = make_piece(chunks[0], partition, {}, false, with);
+    const SeriesPiece sums = make_piece(chunks[0], partition, {}, false, without);
+    EXPECT_FALSE(lines.lines.empty());
+    EXPECT_TRUE(sums.lines.empty());
+    EXPECT_EQ(sums.frame_photons, lines.frame_photons);
+    EXPECT_EQ(sums.counts.photons, lines.counts.photons);
+    EXPECT_EQ(sums.counts.events, lines.counts.events);
+    EXPECT_EQ(sums.overflow_slots, lines.overflow_slots);
+    EXPECT_EQ(sums.counts.overflow_samples, 1);
+}
+
+TEST(PixelSeries, SumsOfFramesNeedNoLines) {
+    expect_sums_without_lines<std::uint8_t>(3);
+    expect_sums_without_lines<std::uint16_t>(3);
+    expect_sums_without_lines<std::uint16_t>(20000);
+    expect_sums_without_lines<std::uint32_t>(1e6);
 }
 
 TEST(PixelSeries, CountsOfATileAreItsSamples) {

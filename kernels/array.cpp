@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <unordered_map>
 
 namespace xpcs {
 
@@ -24,6 +25,7 @@ class Store {
     std::atomic<std::size_t> most_bytes_{0};
     std::mutex mutex_;
     std::multimap<std::size_t, void*> idle_;
+    std::unordered_map<void*, std::size_t> lent_;  ///< of more bytes than were asked for
     std::size_t idle_bytes_ = 0;
 };
 
@@ -48,6 +50,7 @@ void Store::use(std::size_t most_bytes) {
     for (const auto& [n, at] : idle_)
         release(at);
     idle_.clear();
+    lent_.clear();
     idle_bytes_ = 0;
 }
 
@@ -57,6 +60,7 @@ void* Store::take(std::size_t n) {
     const auto found = idle_.lower_bound(n);
     if (found == idle_.end() || found->first / 2 > n) return nullptr;
     void* const at = found->second;
+    if (found->first > n) lent_[at] = found->first;
     idle_bytes_ -= found->first;
     idle_.erase(found);
     return at;
@@ -64,6 +68,7 @@ void* Store::take(std::size_t n) {
 
 bool Store::keep(void* at, std::size_t n) noexcept {
     const std::scoped_lock lock(mutex_);
+    if (const auto lent = lent_.extract(at)) n = lent.mapped();
     if (idle_bytes_ + n > most_bytes_) return false;
     try {
         idle_.emplace(n, at);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -156,6 +157,68 @@ TEST_F(Determinism, SparseWithStrideAndAverage) {
 TEST_F(Determinism, Dense) {
     write_frames(1.5);
     expect_repeatable({});
+}
+
+/// What plan_memory() plans for frames of 512 x 512 pixels, of which the file stores none.
+class LargeDensePlan : public Determinism {
+  protected:
+    static constexpr hsize_t rows = 512, cols = 512;
+
+    LargeDensePlan() {
+        small.qmap = banded_qmap(rows, cols, 8);
+        small.write_qmap();
+        config.qmap = small.qmap_file;
+        config.output = small.out;
+        config.no_metadata = true;
+        config.frame_time_s = 1e-3;
+        config.normalize_frame = false;
+        config.engine = EngineChoice::dense;
+        config.threads = 2;
+    }
+    RunSetup plan(hsize_t frames, h5::Filter filter = h5::Filter::none) {
+        h5::Storage storage;
+        storage.filter = filter;
+        storage.chunk = {1, rows, cols};
+        small.raw = small.dir.file("run.h5");
+        std::filesystem::remove(small.raw);
+        {
+            const h5::File file = h5::create_file(small.raw);
+            h5::create_dataset(
+                file.id(), "/entry/data/data", H5T_STD_U16LE, {frames, rows, cols}, storage);
+        }
+        config.raw = {small.raw};
+        return prepare_run(config, small.raw);
+    }
+    RunConfig config;
+};
+
+TEST_F(LargeDensePlan, TakesTheSameMemoryInSeveralPasses) {
+    const RunSetup two = plan(400);
+    EXPECT_EQ(two.ranges, 2);
+    EXPECT_GT(two.kept_bytes, 50'000'000U);
+    EXPECT_EQ(plan(300).ranges, 1);
+    EXPECT_EQ(plan(5000).ranges, 8);
+    config.threads = 8;
+    EXPECT_EQ(plan(400).ranges, 1);
+}
+
+TEST_F(LargeDensePlan, GoesInOnePassWhereOthersWouldReadMore) {
+    EXPECT_EQ(plan(400, h5::Filter::gzip).ranges, 1);
+    config.mask_hot = true;
+    EXPECT_EQ(plan(400).ranges, 1);
+    config.mask_hot = false;
+    config.normalize_frame = true;
+    const RunSetup weighed = plan(400);
+    EXPECT_EQ(weighed.ranges, 1);
+    EXPECT_EQ(weighed.kept_bytes, 0U);
+    EXPECT_EQ(plan(2000).ranges, 8);
+}
+
+TEST_F(LargeDensePlan, LittleMemoryTakesMorePassesAndKeepsNothing) {
+    config.memory_gib = 0.45;
+    const RunSetup little = plan(5000);
+    EXPECT_GT(little.ranges, 8);
+    EXPECT_EQ(little.kept_bytes, 0U);
 }
 
 /// As plan_memory() does with large runs.

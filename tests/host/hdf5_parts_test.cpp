@@ -37,18 +37,13 @@ class Hdf5Parts : public ::testing::Test {
     /// All samples of the pixels that the source delivers.
     static Samples read(FrameSource& source, std::int64_t first_pixel, std::int64_t pixels) {
         Samples out;
-        RawBlock block;
-        Chunk chunk;
-        DecodeCounts counts;
-        while (source.next(block)) {
-            source.decode(block, chunk, counts);
-            const auto& frames = std::get<DenseChunk>(chunk);
+        testing::for_each_chunk(source, [&](const DenseChunk& frames) {
             EXPECT_EQ(frames.first_pixel, first_pixel);
             EXPECT_EQ(frames.n_pixels, pixels);
             const std::size_t at = out.size();
             out.resize(at + frames.samples.size() / sizeof out[0]);
             std::memcpy(out.data() + at, frames.samples.data(), frames.samples.size());
-        }
+        });
         return out;
     }
     Samples part(std::int64_t first_frame, std::int64_t end_frame) const {

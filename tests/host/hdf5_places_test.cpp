@@ -30,18 +30,13 @@ class Hdf5Places : public ::testing::Test {
     }
     static std::vector<int> read(FrameSource& source) {
         std::vector<int> out;
-        RawBlock block;
-        Chunk chunk;
-        DecodeCounts counts;
-        while (source.next(block)) {
-            source.decode(block, chunk, counts);
-            const auto& frames = std::get<DenseChunk>(chunk);
+        testing::for_each_chunk(source, [&](const DenseChunk& frames) {
             for (std::int64_t f = 0; f < frames.n_frames; ++f) {
                 std::uint16_t value = 0;
                 std::memcpy(&value, frames.samples.data() + 2 * f, sizeof value);
                 out.push_back(value);
             }
-        }
+        });
         return out;
     }
     testing::TempDir directory_;

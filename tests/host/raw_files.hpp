@@ -41,6 +41,19 @@ inline std::vector<std::uint64_t> words_of(const std::vector<Event>& events,
     return words;
 }
 
+/// Calls use(DenseChunk) for everything that a dense source delivers, in the order in which it
+/// comes.
+template <class Use>
+void for_each_chunk(FrameSource& source, const Use& use) {
+    RawBlock block;
+    Chunk chunk;
+    DecodeCounts counts;
+    while (source.next(block)) {
+        source.decode(block, chunk, counts);
+        use(std::get<DenseChunk>(chunk));
+    }
+}
+
 struct ReadEvents {
     std::vector<Event> events;
     DecodeCounts counts;

@@ -41,6 +41,21 @@ TEST(KeptMemory, BeyondItsLimitIsGivenBack) {
     EXPECT_EQ(c.data(), places[0]);
 }
 
+TEST(KeptMemory, IsCountedWholeHoweverLittleOfItIsUsed) {
+    const KeptMemory kept(4 * huge_page);
+    const void* at = nullptr;
+    {
+        const Bytes all(4 * huge_page, 1);
+        at = all.data();
+    }
+    {
+        const Bytes half(2 * huge_page);
+        EXPECT_EQ(half.data(), at);
+    }
+    const Bytes all(4 * huge_page);
+    EXPECT_EQ(all.data(), at);
+}
+
 TEST(KeptMemory, EndsWhileArraysOfItsTimeAreInUse) {
     Bytes outlives;
     {

@@ -203,7 +203,7 @@ double device_bytes(const Estimate& estimate, const RunSetup& setup) {
 
 /// How often the same memory shall be taken instead of more of it: pages that are new to a program
 /// cost more than the samples that they hold. Only where a pass reads its own part of the frames.
-/// Measured.
+/// Sizes as measured on two cores (docs/performance.md).
 std::int64_t passes_in_same_memory(const RunConfig& config,
                                    RunSetup& setup,
                                    const Estimate& estimate,

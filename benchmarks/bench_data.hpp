@@ -104,6 +104,8 @@ dense_series(const Partition& partition, std::int64_t n_frames, double mean, std
 inline MultitauRequest request_for(std::int64_t n_frames, int threads) {
     MultitauRequest request;
     request.frames.n_frames = n_frames;
+    request.n_segments = 10;
+    request.segment_frames = n_frames / 10;
     request.threads = threads;
     return request;
 }

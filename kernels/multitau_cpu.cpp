@@ -27,45 +27,33 @@
 #define HWY_TARGET_INCLUDE "kernels/multitau_cpu.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include "kernels/multitau_event_groups-inl.hpp"
 #include "kernels/multitau_groups-inl.hpp"
-#include "kernels/multitau_stretch-inl.hpp"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace xpcs::HWY_NAMESPACE {
 
-/// Keeps the analysis frames of a pixel's events; returns how many are left.
-inline std::size_t select_events(const TileJob& job,
-                                 const std::uint32_t* frame,
-                                 const std::uint32_t* count,
-                                 std::size_t n,
-                                 TileWorker& worker) {
-    worker.frame.resize(std::max(worker.frame.size(), n));
-    worker.count.resize(std::max(worker.count.size(), n));
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        const std::int64_t t = job.request.frames(job.series.range().begin_frame + frame[i]);
-        if (t == FrameMap::left_out) continue;
-        worker.frame[kept] = static_cast<std::uint32_t>(t);
-        worker.count[kept++] = count[i];
+/// Keeps the analysis frames of the events of a group.
+inline void select_events(const TileJob& job, EventGroup& group, TileWorker& worker) {
+    const std::size_t most = group.n_events();
+    worker.frame.resize(std::max(worker.frame.size(), most));
+    worker.count.resize(std::max(worker.count.size(), most));
+    std::uint32_t *frame = worker.frame.data(), *count = worker.count.data();
+    for (std::int64_t k = 0; k < group.n; ++k) {
+        PixelEvents& pixel = group.pixel[k];
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < pixel.n; ++i) {
+            const std::int64_t t =
+                job.request.frames(job.series.range().begin_frame + pixel.frame[i]);
+            if (t == FrameMap::left_out) continue;
+            frame[kept] = static_cast<std::uint32_t>(t);
+            count[kept++] = pixel.count[i];
+        }
+        pixel = {frame, count, kept};
+        frame += kept;
+        count += kept;
     }
-    return kept;
-}
-
-/// One pixel's events in file frames: selects the analysis frames.
-inline void add_events(const TileJob& job,
-                       std::int64_t slot,
-                       PixelEvents pixel,
-                       TileWorker& worker,
-                       std::uint64_t* pixel_photons,
-                       PixelMeans* means) {
-    if (job.map_frames) {
-        pixel.n = select_events(job, pixel.frame, pixel.count, pixel.n, worker);
-        pixel.frame = worker.frame.data();
-        pixel.count = worker.count.data();
-    }
-    worker.events_used += static_cast<std::int64_t>(pixel.n);
-    add_pixel(job, slot, pixel, worker, pixel_photons, means);
 }
 
 /// Takes words apart; returns how many share their frame with the one before.
@@ -83,6 +71,26 @@ inline std::int64_t unpack(const std::uint32_t* HWY_RESTRICT word,
     return equal;
 }
 
+/// Group by group; `take(offset, group)` finds the events of the pixels `offset` and on of the
+/// tile.
+template <class Take>
+HWY_INLINE void add_groups(const TileJob& job,
+                           std::int64_t tile,
+                           const Take& take,
+                           TileWorker& worker,
+                           std::uint64_t* pixel_photons,
+                           PixelMeans* means) {
+    const std::int64_t first = job.series.first_slot(tile), end = job.series.end_slot(tile);
+    EventGroup group;
+    for (std::int64_t slot = first; slot < end; slot += group.n) {
+        group.first_slot = slot;
+        group.n = std::min(lanes_in_group(), end - slot);
+        take(slot - first, group);
+        if (job.map_frames) select_events(job, group, worker);
+        add_group(job, group, worker, pixel_photons, means);
+    }
+}
+
 void packed_tile(const TileJob& job,
                  std::int64_t tile,
                  TileWorker& worker,
@@ -91,22 +99,22 @@ void packed_tile(const TileJob& job,
     if (suits_groups(job, tile) && grouped_tile(job, tile, worker, pixel_photons, means)) return;
     PackedTileEvents& events = worker.packed;
     job.series.gather(tile, events);
-    const std::int64_t first = job.series.first_slot(tile);
-    for (std::int64_t slot = first; slot < job.series.end_slot(tile); ++slot) {
-        const std::size_t begin = events.begin[static_cast<std::size_t>(slot - first)];
-        const std::size_t n = events.begin[static_cast<std::size_t>(slot - first) + 1] - begin;
-        worker.file_frame.resize(std::max(worker.file_frame.size(), n));
-        worker.file_count.resize(std::max(worker.file_count.size(), n));
-        worker.duplicates += unpack(
-            events.word.data() + begin, n, worker.file_frame.data(), worker.file_count.data());
-        if (is_excluded(job.request, slot)) continue;
-        add_events(job,
-                   slot,
-                   {worker.file_frame.data(), worker.file_count.data(), n},
-                   worker,
-                   pixel_photons,
-                   means);
-    }
+    RawVector<std::uint32_t>&frame = worker.file_frame, &count = worker.file_count;
+    const auto take = [&](std::int64_t offset, EventGroup& group) HWY_ATTR {
+        const std::uint32_t* begin = events.begin.data() + offset;
+        const std::size_t n = begin[group.n] - begin[0];
+        frame.resize(std::max(frame.size(), n));
+        count.resize(std::max(count.size(), n));
+        worker.duplicates += unpack(events.word.data() + begin[0], n, frame.data(), count.data());
+        for (std::int64_t i = 0; i < group.n; ++i) {
+            const std::size_t at = begin[i] - begin[0];
+            group.pixel[i] = {frame.data() + at, count.data() + at, begin[i + 1] - begin[i]};
+            // Neighbours may have counted in the same frame.
+            const bool follows = at > 0 && group.pixel[i].n > 0;
+            if (follows && frame[at] == frame[at - 1]) --worker.duplicates;
+        }
+    };
+    add_groups(job, tile, take, worker, pixel_photons, means);
 }
 
 void sparse_tile(const TileJob& job,
@@ -118,18 +126,15 @@ void sparse_tile(const TileJob& job,
     TileEvents& events = worker.events;
     job.series.gather(tile, events);
     worker.duplicates += events.duplicates;
-    const std::int64_t first = job.series.first_slot(tile);
-    for (std::int64_t slot = first; slot < job.series.end_slot(tile); ++slot) {
-        if (is_excluded(job.request, slot)) continue;
-        const std::size_t begin = events.begin[static_cast<std::size_t>(slot - first)];
-        const std::size_t n = events.begin[static_cast<std::size_t>(slot - first) + 1] - begin;
-        add_events(job,
-                   slot,
-                   {events.frame.data() + begin, events.count.data() + begin, n},
-                   worker,
-                   pixel_photons,
-                   means);
-    }
+    const auto take = [&](std::int64_t offset, EventGroup& group) HWY_ATTR {
+        const std::uint32_t* begin = events.begin.data() + offset;
+        for (std::int64_t i = 0; i < group.n; ++i) {
+            group.pixel[i] = {events.frame.data() + begin[i],
+                              events.count.data() + begin[i],
+                              begin[i + 1] - begin[i]};
+        }
+    };
+    add_groups(job, tile, take, worker, pixel_photons, means);
 }
 
 void dense_tile(const TileJob& job,
@@ -166,6 +171,8 @@ namespace {
 /// doubles, which cost four times as much as those of 16-bit counts.
 constexpr double default_neighbours = 0.7;
 constexpr double weighted_neighbours = 1.4;
+/// The same of a group of pixels.
+constexpr double default_in_group = 0.5, weighted_in_group = 1.0;
 
 TileWorker make_worker(const TileJob& job) {
     TileWorker worker;
@@ -244,10 +251,12 @@ namespace cpu {
 
 MultitauSums multitau(const PixelSeries& series, const MultitauRequest& request) {
     MultitauSums out;
-    TileJob job{series, request, make_stretches(request, out.partial_begin), 0, false};
-    job.neighbours = request.dense_neighbours > 0 ? request.dense_neighbours
-                     : request.weights != nullptr ? weighted_neighbours
-                                                  : default_neighbours;
+    TileJob job{series, request, make_stretches(request, out.partial_begin)};
+    const bool weighted = request.weights != nullptr;
+    job.neighbours = weighted ? weighted_neighbours : default_neighbours;
+    job.group_neighbours = weighted ? weighted_in_group : default_in_group;
+    if (request.dense_neighbours > 0)
+        job.neighbours = job.group_neighbours = request.dense_neighbours;
     job.map_frames = maps_frames(series, request);
     out.pixel_photons.assign(static_cast<std::size_t>(series.partition().n_kept()), 0);
 

@@ -166,7 +166,7 @@ inline void add_counts(const TileJob& job,
             upper_lane_levels(columns, done.n, done.level, done.largest, small, ladder, lanes);
         }
         const auto take = [&](std::int64_t lane, std::uint64_t photons) HWY_ATTR {
-            take_lane(lanes, columns, lane, photons, ladder, scratch.wide_blocks, worker.sums);
+            take_lane(lanes, columns, lane, 0, photons, ladder, scratch.wide_blocks, worker.sums);
         };
         add_half(job, which, group, half, take, worker, means);
     }
@@ -184,7 +184,7 @@ inline void add_weights(const TileJob& job,
     const auto n = static_cast<std::size_t>(stretch.ladder.n_frames + 4 * block_pad);
     double* blocks = worker.scratch.real_blocks.of(n * HWY_MAX_BYTES / sizeof(double));
     const auto take = [&](std::int64_t lane, std::uint64_t) HWY_ATTR {
-        take_lane(lanes, lane, stretch.ladder.n_lags(), worker.weighted_sums);
+        take_lane(lanes, lane, 0, stretch.ladder.n_lags(), worker.weighted_sums);
     };
     for (int half = 0; half * lanes_in_group() < group.n; ++half) {
         weighted_lane_levels(

@@ -22,8 +22,9 @@ struct TileJob {
     const PixelSeries& series;
     const MultitauRequest& request;
     std::vector<Stretch> stretches;
-    double neighbours = 0;
-    bool map_frames = false;  ///< frames must be selected or renumbered
+    double neighbours = 0;        ///< see multitau_core::choose_dense_level, of a pixel by itself
+    double group_neighbours = 0;  ///< and of a group of pixels
+    bool map_frames = false;      ///< frames must be selected or renumbered
 };
 
 /// Photons of the pixels of a line in every slice of the SAXS segments, and behind them, and their
@@ -61,7 +62,7 @@ struct TileWorker {
     RawVector<std::byte> samples, row;         ///< of a block or a line of pixels, of one pixel
     LineSlices slices;                         ///< of that line
     std::vector<std::uint64_t> slice_photons;  ///< of a group without such a line
-    RawVector<double> value;
+    RawVector<double> value, group_value;
     PixelScratch scratch;
     LagSums sums{};
     WeightedLagSums weighted_sums{};

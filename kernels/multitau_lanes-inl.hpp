@@ -230,22 +230,24 @@ HWY_INLINE void lane_levels(const Fill& fill,
     upper_lane_levels(columns, n / 2, 1, 2 * largest, small, ladder, out);
 }
 
-/// The sums of one pixel of a group. `columns` are as lane_levels left them.
+/// The sums of the levels from `first_level` on of one pixel of a group, which has `total` photons
+/// in the blocks of that level. `columns` are as lane_levels left them.
 inline void take_lane(const LaneSums& lanes,
                       const std::int16_t* columns,
                       std::int64_t lane,
+                      int first_level,
                       std::uint64_t total,
                       const LagLadder& ladder,
                       RawVector<std::uint64_t>& wide_blocks,
                       LagSums& out) {
     out.wide = false;
     const int end_lag = std::min(ladder.n_lags(), core::first_lag(lanes.end_level));
-    for (int i = 0; i < end_lag; ++i) {
+    for (int i = core::first_lag(first_level); i < end_lag; ++i) {
         out.G2[i] = lanes.G2[i][lane];
         out.head[i] = static_cast<std::uint64_t>(lanes.head[i][lane]);
         out.tail[i] = static_cast<std::uint64_t>(lanes.tail[i][lane]);
     }
-    for (int level = 0; level < lanes.end_level; ++level) {
+    for (int level = first_level; level < lanes.end_level; ++level) {
         out.total[level] = total;
         total -= static_cast<std::uint64_t>(lanes.odd[level][lane]);
     }

@@ -28,6 +28,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 namespace core = multitau_core;
 
 constexpr std::size_t all_pairs_below = 8;
+constexpr std::int64_t all_pairs_in_group = 4;
 /// Pairs that are collected before they are added up: full vectors even where few events have a
 /// neighbour.
 constexpr std::size_t pairs_at_once = 256;

@@ -287,6 +287,28 @@ whole_events(const std::uint32_t* t, std::size_t n, int dense_level, const LagLa
     return n;
 }
 
+/// The levels below dense_level from pairs of events. False if there are far too many of them;
+/// never for dense_level 0.
+inline bool lower_levels(const std::uint32_t* t,
+                         const std::uint32_t* c,
+                         std::size_t n,
+                         std::uint64_t total,
+                         int dense_level,
+                         const LagLadder& ladder,
+                         PixelScratch& scratch,
+                         LagSums& out) {
+    if (dense_level > 0) {
+        const std::size_t n_whole = whole_events(t, n, dense_level, ladder);
+        if (!pair_products<std::uint32_t>(
+                t, c, n, n_whole, dense_level, ladder, scratch, scratch.slot_sums)) {
+            return false;
+        }
+    }
+    take_slots(scratch.slot_sums, dense_level, ladder.n_lags(), out.G2);
+    sparse_edges(t, c, n, total, dense_level, ladder, out);
+    return true;
+}
+
 /// Correlates one pixel's events: frames t ascending in [0, T), counts c >= 1.
 inline void correlate_events(const std::uint32_t* t,
                              const std::uint32_t* c,
@@ -306,18 +328,8 @@ inline void correlate_events(const std::uint32_t* t,
                                                     ladder.n_levels,
                                                     neighbours,
                                                     all_pairs_below);
-    while (level > 0 && !pair_products<std::uint32_t>(t,
-                                                      c,
-                                                      n,
-                                                      whole_events(t, n, level, ladder),
-                                                      level,
-                                                      ladder,
-                                                      scratch,
-                                                      scratch.slot_sums)) {
+    while (!lower_levels(t, c, n, total, level, ladder, scratch, out))
         level = std::max(0, level - 2);
-    }
-    take_slots(scratch.slot_sums, level, n_lags, out.G2);
-    sparse_edges(t, c, n, total, level, ladder, out);
     if (level >= ladder.n_levels) return;
 
     const std::int64_t n_blocks = ladder.n_blocks(level);

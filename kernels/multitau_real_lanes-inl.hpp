@@ -176,25 +176,30 @@ HWY_INLINE void take_real_sums(const double (*sums)[most_lanes],
         std::copy_n(sums[k], n_lanes, out.G2[core::first_lag(level) + k] + first_lane);
 }
 
-/// Levels from 1 up of half the lanes, from the blocks of level 1 and their sum.
+/// Levels from `level` up of half the lanes, from the n blocks of that level and their sum.
 template <class D>
 HWY_INLINE void upper_real_levels(D d,
                                   double* b,
+                                  std::int64_t n,
+                                  int level,
                                   hn::Vec<D> inside,
                                   hn::Vec<D> least,
                                   const LagLadder& ladder,
                                   std::int64_t first_lane,
                                   WeightedLaneSums& out) {
     const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    std::int64_t n = ladder.n_frames / 2;
-    for (int level = 1; level < ladder.n_levels; ++level) {
+    for (; level < ladder.n_levels; ++level) {
         const auto direct = [&](std::int64_t begin, std::int64_t end)
                                 HWY_ATTR { return lane_sum(d, b, begin, end); };
         real_windows(
             d, b, b + n * lanes, n, level, ladder.n_lags(), inside, least, direct, first_lane, out);
         if (n % 2 == 1) inside = hn::Sub(inside, hn::Load(d, b + (n - 1) * lanes));
         HWY_ALIGN double sums[8][most_lanes] = {};
-        real_dots_and_halve<4>(d, b, n, b, sums);
+        if (level == 0) {
+            real_dots_and_halve<8>(d, b, n, b, sums);
+        } else {
+            real_dots_and_halve<4>(d, b, n, b, sums);
+        }
         take_real_sums(sums, level, ladder.n_lags(), lanes, first_lane, out);
         n /= 2;
     }
@@ -265,14 +270,17 @@ HWY_INLINE void weighted_lane_levels(const Fill& fill,
         take_real_sums(sums[part], 0, ladder.n_lags(), lanes, first_lane, out);
         auto inside = whole;
         if (n % 2 == 1) inside = hn::Sub(inside, hn::Load(d, last + (n_edge - 1) * lanes));
-        upper_real_levels(d, halves[part], inside, least, ladder, first_lane, out);
+        upper_real_levels(d, halves[part], n / 2, 1, inside, least, ladder, first_lane, out);
     }
 }
 
 /// The same for weighted sums.
-inline void
-take_lane(const WeightedLaneSums& lanes, std::int64_t lane, int n_lags, WeightedLagSums& out) {
-    for (int i = 0; i < n_lags; ++i) {
+inline void take_lane(const WeightedLaneSums& lanes,
+                      std::int64_t lane,
+                      int first_level,
+                      int n_lags,
+                      WeightedLagSums& out) {
+    for (int i = core::first_lag(first_level); i < n_lags; ++i) {
         out.G2[i] = lanes.G2[i][lane];
         out.past[i] = lanes.past[i][lane];
         out.future[i] = lanes.future[i][lane];

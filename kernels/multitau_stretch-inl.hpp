@@ -103,13 +103,6 @@ HWY_INLINE std::uint64_t sum_of(const std::uint8_t* count, std::size_t n) {
         sum += count[i];
     return sum;
 }
-inline std::uint64_t total_of(const PixelEvents& pixel) {
-    return sum_of(pixel.count, pixel.n);
-}
-template <class Sample>
-inline std::uint64_t total_of(const PixelRow<Sample>& pixel) {
-    return sum_of(pixel.sample, pixel.n);
-}
 
 inline void correlate_counts(const TileJob& job,
                              const Stretch& stretch,
@@ -272,19 +265,63 @@ inline void add_stretch(const TileJob& job,
     add_sums(job, which, slot, total, worker, means);
 }
 
-/// Photons of a pixel in every slice of the SAXS segments.
-template <class Sample>
-inline void add_segments(const MultitauRequest& request,
-                         const PixelRow<Sample>& pixel,
-                         std::uint64_t* segments) {
-    for (std::int64_t k = 0; k < request.n_segments; ++k) {
-        segments[k] += sum_of(pixel.sample + k * request.segment_frames,
-                              static_cast<std::size_t>(request.segment_frames));
+/// Photons before each of four frames, which ascend.
+HWY_INLINE void photons_before(const std::uint32_t* HWY_RESTRICT frame,
+                               const std::uint32_t* HWY_RESTRICT count,
+                               std::size_t n,
+                               const std::uint32_t* end,
+                               std::uint64_t* out) {
+    const hn::ScalableTag<std::uint32_t> d;
+    const auto end0 = hn::Set(d, end[0]), end1 = hn::Set(d, end[1]);
+    const auto end2 = hn::Set(d, end[2]), end3 = hn::Set(d, end[3]);
+    auto s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
+    std::size_t i = 0;
+    for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
+        const auto t = hn::LoadU(d, frame + i), c = hn::LoadU(d, count + i);
+        s0 = hn::Add(s0, hn::IfThenElseZero(hn::Lt(t, end0), c));
+        s1 = hn::Add(s1, hn::IfThenElseZero(hn::Lt(t, end1), c));
+        s2 = hn::Add(s2, hn::IfThenElseZero(hn::Lt(t, end2), c));
+        s3 = hn::Add(s3, hn::IfThenElseZero(hn::Lt(t, end3), c));
+    }
+    out[0] = hn::GetLane(hn::SumOfLanes(d, s0));
+    out[1] = hn::GetLane(hn::SumOfLanes(d, s1));
+    out[2] = hn::GetLane(hn::SumOfLanes(d, s2));
+    out[3] = hn::GetLane(hn::SumOfLanes(d, s3));
+    for (; i < n; ++i) {
+        for (int k = 0; k < 4; ++k)
+            out[k] += frame[i] < end[k] ? count[i] : 0;
     }
 }
-inline void
-add_segments(const MultitauRequest& request, const PixelEvents& pixel, std::uint64_t* segments) {
+
+/// The same as add_segments by counting, for few segments with many events: no jump depends on the
+/// data. The sums fit 32 bits.
+HWY_INLINE void
+count_segments(const MultitauRequest& request, const PixelEvents& pixel, std::uint64_t* segments) {
+    std::uint64_t before = 0;
+    for (std::int64_t k = 0; k < request.n_segments; k += 4) {
+        std::uint32_t end[4];
+        std::uint64_t sum[4];
+        for (int i = 0; i < 4; ++i)
+            end[i] = static_cast<std::uint32_t>((k + i + 1) * request.segment_frames);
+        photons_before(pixel.frame, pixel.count, pixel.n, end, sum);
+        for (std::int64_t i = 0; i < std::min<std::int64_t>(4, request.n_segments - k); ++i) {
+            segments[k + i] += sum[i] - before;
+            before = sum[i];
+        }
+    }
+}
+
+/// Photons of a pixel in every slice of the SAXS segments.
+inline void add_segments(const MultitauRequest& request,
+                         const PixelEvents& pixel,
+                         std::uint64_t total,
+                         std::uint64_t* segments) {
+    constexpr std::size_t many_events = 48;
+    constexpr std::int64_t few_segments = 16;
     const std::int64_t end = request.n_segments * request.segment_frames;
+    const bool fit = total <= UINT32_MAX && end + 4 * request.segment_frames <= UINT32_MAX;
+    if (fit && pixel.n >= many_events && request.n_segments <= few_segments)
+        return count_segments(request, pixel, segments);
     std::int64_t current = 0, current_end = request.segment_frames;
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < pixel.n; ++i) {
@@ -305,60 +342,22 @@ add_segments(const MultitauRequest& request, const PixelEvents& pixel, std::uint
     segments[current] += sum;
 }
 
-/// The part of a pixel that lies in a stretch, its frames counted from there.
-inline PixelEvents slice(const PixelEvents& pixel, const Stretch& stretch, TileWorker& worker) {
-    const auto at = [&](std::int64_t frame) {
-        return static_cast<std::size_t>(std::lower_bound(pixel.frame,
-                                                         pixel.frame + pixel.n,
-                                                         static_cast<std::uint32_t>(frame)) -
-                                        pixel.frame);
-    };
-    const std::size_t first = at(stretch.begin), last = at(stretch.end);
-    worker.shifted.resize(std::max(worker.shifted.size(), pixel.n));
-    for (std::size_t i = first; i < last; ++i)
-        worker.shifted[i - first] = pixel.frame[i] - static_cast<std::uint32_t>(stretch.begin);
-    return {worker.shifted.data(), pixel.count + first, last - first};
-}
-template <class Sample>
-inline PixelRow<Sample> slice(const PixelRow<Sample>& pixel, const Stretch& stretch, TileWorker&) {
-    return {pixel.sample + stretch.begin, static_cast<std::size_t>(stretch.end - stretch.begin)};
-}
-
 /// What of one pixel needs no correlation. Returns its photons.
-template <class Pixel>
 inline std::uint64_t note_photons(const TileJob& job,
                                   std::int64_t slot,
-                                  const Pixel& pixel,
+                                  const PixelEvents& pixel,
                                   TileWorker& worker,
                                   std::uint64_t* pixel_photons) {
-    const std::uint64_t total = total_of(pixel);
+    const std::uint64_t total = sum_of(pixel.count, pixel.n);
     pixel_photons[slot] = total;
     if (total == 0 || job.request.n_segments == 0) return total;
     const std::uint32_t bin = job.series.partition().static_bin[static_cast<std::size_t>(slot)];
     add_segments(job.request,
                  pixel,
+                 total,
                  worker.segments.data() +
                      std::size_t{bin} * static_cast<std::size_t>(job.request.n_segments));
     return total;
-}
-
-/// Everything of one pixel in the analysis frames.
-template <class Pixel>
-inline void add_pixel(const TileJob& job,
-                      std::int64_t slot,
-                      const Pixel& pixel,
-                      TileWorker& worker,
-                      std::uint64_t* pixel_photons,
-                      PixelMeans* means) {
-    const std::uint64_t total = note_photons(job, slot, pixel, worker, pixel_photons);
-    if (total == 0) return;
-    add_stretch(job, 0, slot, pixel, total, worker, means);
-    for (std::size_t k = 1; k < job.stretches.size(); ++k) {
-        const Pixel part = slice(pixel, job.stretches[k], worker);
-        const std::uint64_t part_total = total_of(part);
-        if (part_total == 0) continue;
-        add_stretch(job, k, slot, part, part_total, worker, nullptr);
-    }
 }
 
 }  // namespace xpcs::HWY_NAMESPACE

@@ -235,6 +235,32 @@ inline void gapped_windows(const std::uint32_t* t,
     }
 }
 
+/// The levels below dense_level, as lower_levels has them; `whole` is the sum of the values.
+inline bool lower_levels_weighted(const std::uint32_t* t,
+                                  const double* v,
+                                  std::size_t n,
+                                  double whole,
+                                  int dense_level,
+                                  const LagLadder& ladder,
+                                  const FramesTaken& taken,
+                                  PixelScratch& scratch,
+                                  WeightedLagSums& out) {
+    if (dense_level == 0) return true;
+    const std::size_t n_whole = whole_events(t, n, dense_level, ladder);
+    if (!pair_products<double>(
+            t, v, n, n_whole, dense_level, ladder, scratch, scratch.slot_sums_real)) {
+        return false;
+    }
+    take_slots(scratch.slot_sums_real, dense_level, ladder.n_lags(), out.G2);
+    const int end_lag = std::min(ladder.n_lags(), core::first_lag(dense_level));
+    if (taken.empty()) {
+        weighted_windows(t, v, n, whole, ladder, end_lag, out);
+    } else {
+        gapped_windows(t, v, n, ladder, taken, end_lag, out);
+    }
+    return true;
+}
+
 /// Correlates one pixel's weighted events: frames t ascending in [0, T), values v > 0.
 inline void correlate_events_weighted(const std::uint32_t* t,
                                       const double* v,
@@ -249,24 +275,9 @@ inline void correlate_events_weighted(const std::uint32_t* t,
                                          ladder.n_levels,
                                          neighbours,
                                          all_pairs_below);
-    while (level > 0 && !pair_products<double>(t,
-                                               v,
-                                               n,
-                                               whole_events(t, n, level, ladder),
-                                               level,
-                                               ladder,
-                                               scratch,
-                                               scratch.slot_sums_real)) {
-        level = std::max(0, level - 2);
-    }
-    take_slots(scratch.slot_sums_real, level, ladder.n_lags(), out.G2);
-    const int end_lag = std::min(ladder.n_lags(), level == 0 ? 0 : core::first_lag(level));
     const double whole = sum_blocks(v, static_cast<std::int64_t>(n));
-    if (taken.empty()) {
-        weighted_windows(t, v, n, whole, ladder, end_lag, out);
-    } else {
-        gapped_windows(t, v, n, ladder, taken, end_lag, out);
-    }
+    while (!lower_levels_weighted(t, v, n, whole, level, ladder, taken, scratch, out))
+        level = std::max(0, level - 2);
     if (level >= ladder.n_levels) return;
 
     const std::int64_t n_blocks = ladder.n_blocks(level);

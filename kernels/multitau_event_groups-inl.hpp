@@ -22,7 +22,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace xpcs::HWY_NAMESPACE {
 
-/// Pixels side by side, in the order of their slots.
+/// Pixels side by side, in the order of their slots; the events of one lie behind those of the one
+/// before.
 struct EventGroup {
     std::int64_t n = 0;
     std::int64_t first_slot = 0;
@@ -276,6 +277,83 @@ inline void slice_group(const EventGroup& group,
     }
 }
 
+/// Photons before each of four frames.
+HWY_INLINE void photons_before(const PixelEvents& events,
+                               const std::uint32_t* HWY_RESTRICT end,
+                               std::uint64_t* HWY_RESTRICT out) {
+    const hn::ScalableTag<std::uint32_t> d;
+    const auto end0 = hn::Set(d, end[0]), end1 = hn::Set(d, end[1]);
+    const auto end2 = hn::Set(d, end[2]), end3 = hn::Set(d, end[3]);
+    auto s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
+    std::size_t i = 0;
+    for (; i + hn::Lanes(d) <= events.n; i += hn::Lanes(d)) {
+        const auto t = hn::LoadU(d, events.frame + i), c = hn::LoadU(d, events.count + i);
+        s0 = hn::Add(s0, hn::IfThenElseZero(hn::Lt(t, end0), c));
+        s1 = hn::Add(s1, hn::IfThenElseZero(hn::Lt(t, end1), c));
+        s2 = hn::Add(s2, hn::IfThenElseZero(hn::Lt(t, end2), c));
+        s3 = hn::Add(s3, hn::IfThenElseZero(hn::Lt(t, end3), c));
+    }
+    out[0] = hn::GetLane(hn::SumOfLanes(d, s0));
+    out[1] = hn::GetLane(hn::SumOfLanes(d, s1));
+    out[2] = hn::GetLane(hn::SumOfLanes(d, s2));
+    out[3] = hn::GetLane(hn::SumOfLanes(d, s3));
+    for (; i < events.n; ++i) {
+        for (int k = 0; k < 4; ++k)
+            out[k] += events.frame[i] < end[k] ? events.count[i] : 0;
+    }
+}
+
+/// Events of `photons` photons of one bin, in any order of time, into its slices of the SAXS
+/// segments.
+inline void add_segments(const MultitauRequest& request,
+                         const PixelEvents& events,
+                         std::uint64_t photons,
+                         std::uint64_t* segments) {
+    constexpr std::int64_t few_segments = 16;
+    const std::int64_t length = request.segment_frames, n = request.n_segments;
+    const bool fit = photons <= UINT32_MAX && (n + 4) * length <= UINT32_MAX;
+    if (n > few_segments || !fit) {
+        const auto width = static_cast<std::uint32_t>(std::min<std::int64_t>(length, UINT32_MAX));
+        for (std::size_t i = 0; i < events.n; ++i) {
+            if (const std::uint32_t k = events.frame[i] / width; k < n)
+                segments[k] += events.count[i];
+        }
+        return;
+    }
+    // By counting what lies before each end: no jump depends on the data.
+    std::uint64_t before = 0;
+    for (std::int64_t k = 0; k < n; k += 4) {
+        std::uint32_t end[4];
+        std::uint64_t sum[4];
+        for (int i = 0; i < 4; ++i)
+            end[i] = static_cast<std::uint32_t>((k + i + 1) * length);
+        photons_before(events, end, sum);
+        for (std::int64_t i = 0; i < std::min<std::int64_t>(4, n - k); ++i) {
+            segments[k + i] += sum[i] - before;
+            before = sum[i];
+        }
+    }
+}
+
+/// The slices of a group: neighbours of one bin, whose events lie side by side, at once.
+inline void add_segments(const TileJob& job, const EventGroup& group, TileWorker& worker) {
+    const std::int64_t n = job.request.n_segments;
+    if (n == 0) return;
+    const std::uint32_t* bin = job.series.partition().static_bin.data() + group.first_slot;
+    for (std::int64_t i = 0; i < group.n;) {
+        const std::uint32_t of_bin = bin[i];
+        PixelEvents events = group.pixel[i];
+        std::uint64_t photons = group.total[i];
+        for (++i; i < group.n && bin[i] == of_bin && photons != 0 && group.total[i] != 0; ++i) {
+            events.n += group.pixel[i].n;
+            photons += group.total[i];
+        }
+        if (photons == 0) continue;
+        std::uint64_t* segments = worker.segments.data() + std::int64_t{of_bin} * n;
+        add_segments(job.request, events, photons, segments);
+    }
+}
+
 /// Everything of a group in the analysis frames.
 inline void add_group(const TileJob& job,
                       EventGroup& group,
@@ -287,8 +365,10 @@ inline void add_group(const TileJob& job,
         const std::int64_t slot = group.first_slot + i;
         if (is_excluded(job.request, slot)) continue;
         worker.events_used += static_cast<std::int64_t>(group.pixel[i].n);
-        group.total[i] = note_photons(job, slot, group.pixel[i], worker, pixel_photons);
+        group.total[i] = sum_of(group.pixel[i].count, group.pixel[i].n);
+        pixel_photons[slot] = group.total[i];
     }
+    add_segments(job, group, worker);
     add_group_stretch(job, 0, group, worker, means);
     for (std::size_t k = 1; k < job.stretches.size(); ++k) {
         EventGroup part;

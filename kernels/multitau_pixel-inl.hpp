@@ -299,12 +299,10 @@ inline bool lower_levels(const std::uint32_t* t,
                          LagSums& out) {
     if (dense_level > 0) {
         const std::size_t n_whole = whole_events(t, n, dense_level, ladder);
-        if (!pair_products<std::uint32_t>(
-                t, c, n, n_whole, dense_level, ladder, scratch, scratch.slot_sums)) {
+        if (!pair_products(t, c, n, n_whole, dense_level, ladder, scratch, scratch.slot_sums))
             return false;
-        }
+        take_slots(scratch.slot_sums, dense_level, ladder.n_lags(), out.G2);
     }
-    take_slots(scratch.slot_sums, dense_level, ladder.n_lags(), out.G2);
     sparse_edges(t, c, n, total, dense_level, ladder, out);
     return true;
 }

@@ -112,6 +112,35 @@ TEST(EventGroups, ExcludedPixelsSlicesAndSegments) {
     }
 }
 
+TEST(EventGroups, PhotonsOfSegments) {
+    const reference::Run run = poisson_run(503, 70, 0.05, 15, 7);
+    std::vector<std::uint8_t> excluded(70, 0);
+    for (const std::size_t p : {3, 20, 21, 69})
+        excluded[p] = 1;
+    const Partition partition = partition_of(run);
+    const PixelSeries series = sparse_series(run, partition);
+    MultitauRequest request = request_for(run.n_frames);
+    request.excluded = &excluded;
+    for (const int n_segments : {1, 3, 4, 10, 16, 17, 50}) {
+        request.n_segments = n_segments;
+        request.segment_frames = run.n_frames / n_segments;
+        std::vector<std::uint64_t> expected(partition.n_static *
+                                            static_cast<std::size_t>(n_segments));
+        for (std::int64_t p = 0; p < run.n_pixels; ++p) {
+            if (excluded[static_cast<std::size_t>(p)] != 0) continue;
+            const std::size_t bin = partition.static_bin[static_cast<std::size_t>(p)];
+            for (std::int64_t t = 0; t < n_segments * request.segment_frames; ++t) {
+                const auto k = static_cast<std::size_t>(t / request.segment_frames);
+                expected[bin * static_cast<std::size_t>(n_segments) + k] +=
+                    static_cast<std::uint64_t>(run.at(t, p));
+            }
+        }
+        expect_same(expected,
+                    cpu::multitau(series, request).segment_photons,
+                    std::to_string(n_segments) + " segments");
+    }
+}
+
 TEST(EventGroups, SelectedAndAveragedFrames) {
     const reference::Run run = poisson_run(3001, 35, 0.05, 8, 3);
     for (const auto& [begin, stride, average] : {std::array<std::int64_t, 3>{0, 2, 1},

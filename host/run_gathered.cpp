@@ -23,6 +23,7 @@ constexpr double telling_saturation = 1e-4;
 }  // namespace
 
 std::vector<std::uint64_t> counts_of(std::vector<std::uint64_t> samples, std::int64_t scale) {
+    if (scale == 1) return samples;
     const auto n = static_cast<std::uint64_t>(scale);
     for (std::uint64_t& value : samples)
         value = (value + n / 2) / n;
@@ -127,12 +128,14 @@ void report_hot_pixels(RunSetup& setup, const Gathered& all) {
     if (const std::int64_t masked = result.counts.masked_hot_pixels; masked > 0) {
         Log::info(fmt::format("{}: {} hot pixels masked (--mask-hot)", result.raw, masked));
     }
+    const std::vector<std::uint32_t> hot = find_hot_pixels(partition, photons, all.excluded);
+    if (hot.empty()) return;
     std::vector<std::uint64_t> bins(partition.n_dynamic, 0);
     for (std::size_t k = 0; k < photons.size(); ++k) {
         bins[partition.dynamic_bin(static_cast<std::int64_t>(k))] += photons[k];
     }
     std::vector<std::uint32_t> dominated;
-    for (const std::uint32_t slot : find_hot_pixels(partition, photons, all.excluded)) {
+    for (const std::uint32_t slot : hot) {
         const std::uint32_t bin = partition.dynamic_bin(slot);
         const std::int64_t pixel = partition.pixel[slot];
         const double share = static_cast<double>(photons[slot]) / static_cast<double>(bins[bin]);
@@ -144,7 +147,6 @@ void report_hot_pixels(RunSetup& setup, const Gathered& all) {
                                      share});
         if (share > hot_share) dominated.push_back(bin + 1);
     }
-    if (result.hot_pixels.empty()) return;
     const HotPixel& hottest =
         *std::max_element(result.hot_pixels.begin(),
                           result.hot_pixels.end(),

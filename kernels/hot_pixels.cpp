@@ -14,10 +14,22 @@ namespace {
 
 constexpr std::size_t fewest_pixels = 5;
 
-double median(std::span<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
+/// values[n / 2] if they were sorted; none exceeds `largest`. They may be moved.
+std::uint64_t median(std::span<std::uint64_t> values, std::uint64_t largest) {
+    const std::size_t middle = values.size() / 2;
+    if (largest >= 4 * values.size()) {
+        const auto place = values.begin() + static_cast<std::ptrdiff_t>(middle);
+        std::nth_element(values.begin(), place, values.end());
+        return *place;
+    }
+    // Few values often: faster counted than sorted.
+    std::vector<std::size_t> times(largest + 1, 0);
+    for (const std::uint64_t value : values)
+        ++times[value];
+    std::uint64_t value = 0;
+    for (std::size_t before = times[0]; before <= middle; before += times[value])
+        ++value;
+    return value;
 }
 
 /// The pixels that take part, bin by bin: slot[begin[bin]], ..., ascending in each.
@@ -52,14 +64,23 @@ std::vector<std::uint32_t> hot_of(std::span<const std::uint32_t> slots,
                                   double threshold) {
     std::vector<std::uint32_t> hot;
     if (slots.size() < fewest_pixels) return hot;
-    std::vector<double> values;
-    values.reserve(slots.size());
-    for (const std::uint32_t slot : slots)
-        values.push_back(static_cast<double>(photons[slot]));
-    const double middle = median(values);
-    for (double& value : values)
-        value = std::abs(value - middle);
-    const double spread = std::max({1.4826 * median(values), std::sqrt(middle), 1.0});
+    std::vector<std::uint64_t> values(slots.size());
+    std::uint64_t largest = 0;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        values[i] = photons[slots[i]];
+        largest = std::max(largest, values[i]);
+    }
+    const std::uint64_t photons_there = median(values, largest);
+    const auto middle = static_cast<double>(photons_there);
+    const double least_spread = std::max(std::sqrt(middle), 1.0);
+    if (static_cast<double>(largest) <= middle + threshold * least_spread) return hot;
+    std::uint64_t farthest = 0;
+    for (std::uint64_t& value : values) {
+        value = value > photons_there ? value - photons_there : photons_there - value;
+        farthest = std::max(farthest, value);
+    }
+    const double spread =
+        std::max(1.4826 * static_cast<double>(median(values, farthest)), least_spread);
     for (const std::uint32_t slot : slots) {
         if (static_cast<double>(photons[slot]) > middle + threshold * spread) hot.push_back(slot);
     }

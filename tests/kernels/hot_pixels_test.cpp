@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -61,6 +62,47 @@ TEST(HotPixels, FewCountsAndSmallBinsHaveNone) {
     excluded[3] = 1;
     EXPECT_TRUE(find_hot_pixels(two_bins(1000), photons, excluded).empty());
     EXPECT_TRUE(find_hot_pixels(two_bins(8), {1, 1, 1, 9000, 1, 1, 1, 1}, {}).empty());
+}
+
+/// The rule as it is written down, in doubles.
+std::vector<std::uint32_t> hot_by_sorting(const std::vector<std::uint64_t>& photons) {
+    const auto middle_of = [](std::vector<double> values) {
+        std::sort(values.begin(), values.end());
+        return values[values.size() / 2];
+    };
+    std::vector<double> values(photons.begin(), photons.end());
+    const double middle = middle_of(values);
+    for (double& value : values)
+        value = std::abs(value - middle);
+    const double spread = std::max({1.4826 * middle_of(values), std::sqrt(middle), 1.0});
+    std::vector<std::uint32_t> hot;
+    for (std::uint32_t slot = 0; slot < photons.size(); ++slot) {
+        if (static_cast<double>(photons[slot]) > middle + hot_threshold * spread)
+            hot.push_back(slot);
+    }
+    return hot;
+}
+
+TEST(HotPixels, SmallAndLargeCountsFollowTheRule) {
+    std::mt19937_64 random(23);
+    for (const std::size_t n : {5, 6, 99, 1000}) {
+        const std::vector<std::uint32_t> label(n, 1);
+        const Partition partition =
+            make_partition(1, static_cast<std::int64_t>(n), label, label, 1, 1);
+        for (const double mean : {0.2, 3.0, 40.0, 700.0, 3e6}) {
+            for (const double spread : {0.0, 0.1, 3.0}) {
+                std::vector<std::uint64_t> photons(n);
+                for (auto& value : photons) {
+                    const double tail = std::exponential_distribution<double>(1.0)(random);
+                    std::poisson_distribution<std::uint64_t> counts(mean * (1 + spread * tail));
+                    value = counts(random);
+                }
+                photons[n / 2] += static_cast<std::uint64_t>(15 * std::sqrt(mean) + 15);
+                EXPECT_EQ(find_hot_pixels(partition, photons, {}), hot_by_sorting(photons))
+                    << n << " pixels, mean " << mean << ", spread " << spread;
+            }
+        }
+    }
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ void expect_groups_right(const reference::Run& run,
 }
 
 TEST(EventGroups, NumbersOfPixelsAndLengths) {
-    for (const std::int64_t n_pixels : {1, 2, 3, 15, 16, 17, 37}) {
+    for (const std::int64_t n_pixels : {1, 2, 3, 15, 16, 17, 33, 70}) {
         for (const std::int64_t n_frames : {40, 1000, 4097}) {
             const reference::Run run = poisson_run(
                 n_frames, n_pixels, 0.02, static_cast<std::uint64_t>(n_frames + n_pixels), 5);
@@ -94,6 +94,15 @@ TEST(EventGroups, PixelsThatDoNotFit) {
     at(run, 3000, 24) = 20000;  // a block that 16 bits do not hold, of two samples that they do
     at(run, 3001, 24) = 20000;
     expect_groups_right(run, request_for(run.n_frames), "pixels that do not fit");
+}
+
+TEST(EventGroups, CountsOfAnySize) {
+    for (const int count : {2, 5, 22, 23, 44, 45, 46, 127, 128, 200, 255}) {
+        reference::Run run = poisson_run(3001, 50, 0.02, static_cast<std::uint64_t>(count), 5);
+        for (double& value : run.counts)
+            value = value == 0 ? 0 : count;
+        expect_groups_right(run, request_for(run.n_frames), "counts of " + std::to_string(count));
+    }
 }
 
 TEST(EventGroups, ExcludedPixelsSlicesAndSegments) {

@@ -17,7 +17,7 @@
 namespace xpcs::test {
 namespace {
 
-constexpr double all_pairs = 1e9;
+constexpr double pairs_only = 1e9;
 
 FrameWeights wavy_weights(std::int64_t n_frames) {
     FrameWeights weights;
@@ -33,7 +33,7 @@ void expect_groups_right(const PixelSeries& series,
     const FrameWeights weights = wavy_weights(request.frames.n_frames);
     for (const FrameWeights* of : {static_cast<const FrameWeights*>(nullptr), &weights}) {
         request.weights = of;
-        request.dense_neighbours = all_pairs;
+        request.dense_neighbours = pairs_only;
         const MultitauSums expected = cpu::multitau(series, request);
         for (const double neighbours : {0.0, 1e-9, 0.05, 0.3, 2.0, 10.0}) {
             request.dense_neighbours = neighbours;
@@ -182,7 +182,7 @@ TEST(EventGroups, FramesThatAreLeftOut) {
     const PixelSeries series = sparse_series(run, partition);
     MultitauRequest request = request_for(run.n_frames);
     request.weights = &weights;
-    request.dense_neighbours = all_pairs;
+    request.dense_neighbours = pairs_only;
     const MultitauSums expected = cpu::multitau(series, request);
     request.dense_neighbours = 0;
     expect_equal_sums(expected, cpu::multitau(series, request), "frames left out");

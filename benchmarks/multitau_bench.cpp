@@ -51,6 +51,30 @@ void multitau_sparse_weighted(benchmark::State& state) {
 }
 BENCHMARK(multitau_sparse_weighted)->Arg(2000)->Arg(10000)->Unit(benchmark::kMillisecond);
 
+/// Where to change from pairs of events to arrays: occupancy in millionths, and the hundredths of
+/// MultitauRequest::dense_neighbours. The defaults in kernels/multitau_cpu.cpp are what is fastest
+/// here.
+void multitau_crossover(benchmark::State& state, bool weighted) {
+    const Partition partition = bench::module_partition(8);
+    const PixelSeries series =
+        bench::sparse_series(partition, n_frames, static_cast<double>(state.range(0)) * 1e-6, 1);
+    MultitauRequest request = bench::request_for(n_frames, 1);
+    const FrameWeights weights = make_frame_weights(series.frame_photons().to_vector());
+    if (weighted) request.weights = &weights;
+    request.dense_neighbours = static_cast<double>(state.range(1)) / 100;
+    for (auto _ : state) {
+        const MultitauSums sums = cpu::multitau(series, request);
+        benchmark::DoNotOptimize(sums.whole.G2.data());
+    }
+    state.SetItemsProcessed(series.counts().events * state.iterations());
+}
+void crossovers(benchmark::internal::Benchmark* of) {
+    of->ArgsProduct({{500, 2000, 10000, 50000}, {20, 30, 45, 65, 90, 130, 190}})
+        ->Unit(benchmark::kMillisecond);
+}
+BENCHMARK_CAPTURE(multitau_crossover, counts, false)->Apply(crossovers);
+BENCHMARK_CAPTURE(multitau_crossover, weighted, true)->Apply(crossovers);
+
 template <class Sample>
 void multitau_dense(benchmark::State& state) {
     const Partition partition = bench::module_partition(16);

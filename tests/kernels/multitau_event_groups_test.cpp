@@ -107,18 +107,9 @@ TEST(EventGroups, CountsOfAnySize) {
 
 TEST(EventGroups, ExcludedPixelsSlicesAndSegments) {
     const reference::Run run = poisson_run(2003, 75, 0.03, 4, 10);
-    std::vector<std::uint8_t> excluded(75, 0);
-    for (const std::size_t p : {0, 15, 16, 17, 18, 40, 74})
-        excluded[p] = 1;
-    MultitauRequest request = request_for(run.n_frames);
-    request.excluded = &excluded;
-    request.n_segments = 10;
-    request.segment_frames = 200;
-    request.n_partial = 3;
-    for (const bool cumulative : {false, true}) {
-        request.partial_cumulative = cumulative;
-        expect_groups_right(run, request, cumulative ? "cumulative" : "slices");
-    }
+    for_slices_and_segments(run, [&](const MultitauRequest& request, const char* what) {
+        expect_groups_right(run, request, what);
+    });
 }
 
 TEST(EventGroups, PhotonsOfSegments) {

@@ -80,18 +80,9 @@ TEST(Lanes, SeveralTiles) {
 
 TEST(Lanes, ExcludedPixelsSlicesAndSegments) {
     const reference::Run run = poisson_run(403, 75, 0.6, 4, 10);
-    std::vector<std::uint8_t> excluded(75, 0);
-    for (const std::size_t p : {0, 15, 16, 17, 18, 40, 74})
-        excluded[p] = 1;
-    MultitauRequest request = request_for(run.n_frames);
-    request.excluded = &excluded;
-    request.n_segments = 10;
-    request.segment_frames = 40;
-    request.n_partial = 3;
-    for (const bool cumulative : {false, true}) {
-        request.partial_cumulative = cumulative;
-        expect_lanes_right(run, request, cumulative ? "cumulative" : "slices");
-    }
+    for_slices_and_segments(run, [&](const MultitauRequest& request, const char* what) {
+        expect_lanes_right(run, request, what);
+    });
 }
 
 TEST(Lanes, PixelsWithoutCounts) {

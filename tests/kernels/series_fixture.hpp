@@ -130,4 +130,22 @@ inline MultitauRequest request_for(std::int64_t n_frames) {
     return request;
 }
 
+/// Calls expect(request, what) with pixels of groups left out, segments and three slices, of a run
+/// of at least 75 pixels.
+template <class Expect>
+void for_slices_and_segments(const reference::Run& run, const Expect& expect) {
+    std::vector<std::uint8_t> excluded(static_cast<std::size_t>(run.n_pixels), 0);
+    for (const std::size_t p : {0, 15, 16, 17, 18, 40, 74})
+        excluded[p] = 1;
+    MultitauRequest request = request_for(run.n_frames);
+    request.excluded = &excluded;
+    request.n_segments = 10;
+    request.segment_frames = run.n_frames / 10;
+    request.n_partial = 3;
+    for (const bool cumulative : {false, true}) {
+        request.partial_cumulative = cumulative;
+        expect(request, cumulative ? "cumulative" : "slices");
+    }
+}
+
 }  // namespace xpcs::test
